@@ -1,0 +1,3 @@
+"""Sounding: customer feedback as code."""
+
+__version__ = "0.1.0"

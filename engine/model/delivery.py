@@ -1,0 +1,132 @@
+"""What is sent, and what became of it: the protocol between the outbox and every adapter.
+
+An adapter turns a request into one call to one system and says truthfully what is known afterwards. It never retries by
+itself: whether a call may be repeated is decided in one place, from ``Repeat`` and the outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from engine.model.events import Event
+
+
+class Repeat(StrEnum):
+    """What a second, identical call does after the first one's outcome was lost."""
+
+    KEYED = "keyed"  # nothing: the receiver honours our idempotency key
+    LOOKUP = "lookup"  # we can ask whether the first arrived
+    NEITHER = "neither"  # a second message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One thing to do. ``key`` is the idempotency key: the same for every attempt at the same effect."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailRequest(Request):
+    to: str
+    to_name: str | None
+    subject: str
+    text: str
+    unsubscribe: str | None = None  # URL of the one-click unsubscribe (RFC 8058)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRequest(Request):
+    title: str
+    body: str
+    priority: str | None = None  # low, normal, high, urgent
+    requester_name: str | None = None
+    requester_email: str | None = None
+    tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRequest(Request):
+    body: Mapping[str, Any]  # JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest(Request):
+    """Fetch the object that a CRM's hook only named; the outcome carries the events made of it."""
+
+    hook: Mapping[str, Any]  # the hook's form, parsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Accepted by the receiver, for certain."""
+
+    external_id: str | None = None
+    url: str | None = None
+    events: Sequence[Event] = ()  # of a fetch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """Not accepted, for certain."""
+
+    reason: str  # free of secrets and of personal data
+    permanent: bool  # repeating the same call cannot help
+    retry_after: float | None = None  # seconds, where the receiver said so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclear:
+    """It may or may not have been accepted: the line broke after the request was out."""
+
+    reason: str
+
+
+Outcome = Sent | Rejected | Unclear
+
+
+class Adapter(Protocol):
+    """One connection to one system, open as long as the daemon runs. Safe for concurrent calls from one event loop."""
+
+    @property
+    def repeat(self) -> Repeat: ...
+
+    async def deliver(self, request: Request) -> Outcome:
+        """Do it once. Raises nothing but cancellation: every failure of the other side is an Outcome."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    DONE = "done"
+    UNKNOWN = "unknown"  # may have arrived; not repeated
+    DEAD = "dead"  # given up; `reason` says why
+    DROPPED = "dropped"  # not wanted any more at the time of sending; `reason` says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A row of the outbox: one effect on the way to the outside. It holds references, never rendered text."""
+
+    id: int
+    part: int
+    key: str  # idempotency key
+    action: str  # invite, ticket, email, webhook, fetch
+    connection: str
+    origin: str  # address of the cadence or automation, with the step: automation.rescue/0
+    deployment: int  # the version that decided
+    event: int | None  # sequence number of the event behind it
+    contact: str | None
+    invitation: str | None
+    answer: str | None
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)  # of a fetch: the hook
+    respondent: bool = False  # goes to a customer, so an ambiguous send is not repeated
+    state: DeliveryState = DeliveryState.PENDING
+    attempt: int = 0

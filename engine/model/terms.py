@@ -1,0 +1,122 @@
+"""Checked expressions: what the type checker makes of the text, and what every back end (interpreter, Python, SQL) reads.
+
+A term cannot raise and has exactly one value. ``offset`` counts code points from the start of the expression's text; it
+says where the term came from and is no part of its meaning, so it does not count in comparisons.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from engine.model.span import Span
+from engine.model.types import Type
+
+Value = bool | int | float | str | dt.date | dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    type: Type
+    offset: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(Term):
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load(Term):
+    """A name of the scope and the attributes behind it: ``contact.tier`` is ``("contact", "tier")``."""
+
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Term):
+    items: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Not(Term):
+    operand: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class And(Term):
+    operands: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Or(Term):
+    operands: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare(Term):
+    """``op`` is one of ``== != < <= > >=``. A missing value equals only a missing value."""
+
+    op: str
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within(Term):
+    """``item in collection``; a missing item is in no list unless the list has ``none``."""
+
+    item: Term
+    collection: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsNone(Term):
+    operand: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic(Term):
+    """``op`` is one of ``+ - * / // %``; dividing by zero gives a missing value."""
+
+    op: str
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negate(Term):
+    operand: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concat(Term):
+    """``left ~ right``: the texts of both, one behind the other."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Default(Term):
+    """``operand|default(fallback)``."""
+
+    operand: Term
+    fallback: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Term):
+    """A function or filter of the language, by name."""
+
+    name: str
+    arguments: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """A checked expression with its canonical text: reformatting the file does not change it."""
+
+    text: str
+    term: Term
+    at: Span = field(compare=False)

@@ -1,0 +1,1 @@
+"""Durations, time zones and calendars."""
