@@ -38,6 +38,7 @@ class Text:
     """Text for people: one template a language, or one for all under the key ``""``."""
 
     by_language: Mapping[str, Template]
+    at: Span = field(compare=False)
 
     def pick(self, language: str, fallback: str) -> Template:
         """The template for ``language``, else for ``fallback`` (the project's first language), else the only one there is."""

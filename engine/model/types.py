@@ -64,6 +64,5 @@ NONE = Type("none", optional=True)
 
 
 def object_type(fields: Mapping[str, Type], *, optional: bool = False) -> Type:
-    """An object with these fields. The fields of an object that may be absent are optional too."""
-    known = {name: kind.maybe() for name, kind in fields.items()} if optional else dict(fields)
-    return Type("object", optional=optional, fields=known)
+    """An object with these fields. Where the object may be absent, a reader treats its fields as optional too."""
+    return Type("object", optional=optional, fields=dict(fields))

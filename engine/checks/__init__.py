@@ -1,0 +1,1 @@
+"""Checks over a whole project, one file each, and how findings are printed."""

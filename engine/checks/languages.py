@@ -1,0 +1,47 @@
+"""SND403: a text that some project language lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.checks.check import Check
+from engine.dsl.diagnostics import Diagnostic, Severity
+from engine.model.definitions import Definition, Definitions, MessageTemplate, Survey, Text, address
+
+
+def _texts(definition: Definition) -> Iterator[Text]:
+    if isinstance(definition, Survey):
+        if definition.title is not None:
+            yield definition.title
+        for question in definition.questions:
+            yield from (question.ask, *question.options.values(), *question.labels.values())
+        yield from (thanks.text for thanks in definition.thanks)
+    elif isinstance(definition, MessageTemplate):
+        yield from (text for text in (definition.subject, definition.text) if text is not None)
+
+
+def _run(definitions: Definitions) -> Iterator[Diagnostic]:
+    wanted = definitions.project.languages
+    for definition in definitions.by_address().values():
+        for text in _texts(definition):
+            missing = [language for language in wanted if language not in text.by_language]
+            if "" in text.by_language or not missing:
+                continue
+            yield Diagnostic(
+                code=CHECK.code,
+                severity=CHECK.severity,
+                message=f"this text is missing in {', '.join(missing)}",
+                file=text.at.file,
+                span=text.at,
+                hint="the project's languages are " + ", ".join(wanted),
+                address=address(definition),
+            )
+
+
+CHECK = Check(
+    code="SND403",
+    severity=Severity.ERROR,
+    title="a text lacks a project language",
+    explanation="A text written by language must be there in every language of the project: a contact would get it in the wrong one.",
+    run=_run,
+)

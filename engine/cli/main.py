@@ -1,0 +1,73 @@
+"""The verbs, each in a module of its own that is imported only when it is called; and the one place that knows exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+
+import click
+
+from engine import __version__
+from engine.errors import SoundingError
+
+VERBS: Mapping[str, str] = {
+    "validate": "Check a project's files.",
+    "apply": "Deploy a project to a store.",
+    "run": "Run the daemon: events in, invitations, tickets and messages out.",
+    "decide": "Print which automations hold for each event of a file.",
+    "outbox": "List what is waiting, in doubt or given up.",
+    "demo": "Run the whole loop on this machine with an example feed.",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"engine.cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SOUNDING", "show_default": True})
+@click.version_option(__version__, prog_name="sounding")
+def cli() -> None:
+    """Customer feedback as code: surveys, audiences, cadence and automations in YAML, proved, shipped and run."""
+
+
+def main() -> None:
+    """Runs the command and exits: 0 fine, 1 findings, 2 usage, 3 internal error, 4 refused, 130 interrupted."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except SoundingError as error:
+        click.echo(f"sounding: {error}", err=True)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not complain about that while it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception:  # noqa: BLE001  # the last resort: whatever is left is a defect of ours, and is shown as one
+        traceback.print_exc()
+        click.echo("sounding: internal error: this is a defect; please report it with the lines above", err=True)
+        code = 3
+    sys.exit(code if isinstance(code, int) else 0)

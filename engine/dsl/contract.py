@@ -1,0 +1,171 @@
+"""The data contract: field types as written, the types of answers, and the events that are always there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingT
+from dataclasses import replace
+
+from engine.dsl.diagnostics import Findings
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.model.definitions import EventType, Question, Survey
+from engine.model.types import BOOLEAN, INTEGER, NUMBER, SCALAR_KINDS, TEXT, Type, object_type
+
+PERSONAL_KINDS = frozenset({"email", "phone"})
+LIFECYCLE = ("created", "updated", "closed", "deleted")
+LIFECYCLE_OBJECTS = ("contact", "company", "deal", "ticket", "task")
+DEAL_EVENTS = ("won", "lost", "stage_changed")
+SURVEY_EVENTS = ("sent", "delivered", "bounced", "opened", "started", "answered", "edited", "expired", "unsubscribed")
+
+CATEGORIES: MappingT[str, tuple[str, ...]] = {
+    "nps": ("promoter", "passive", "detractor"),
+    "csat": ("positive", "neutral", "negative"),
+    "ces": ("positive", "neutral", "negative"),
+    "gcr": ("yes", "partly", "no"),
+}
+SENTIMENTS = ("positive", "neutral", "negative")
+SCALES: MappingT[str, tuple[int, int]] = {
+    "nps": (0, 10),
+    "csat": (1, 5),
+    "ces": (1, 7),
+    "scale": (1, 5),
+    "stars": (1, 5),
+    "smileys": (1, 5),
+}
+# Fields of `contact` whose meaning the engine itself relies on.
+FIXED_FIELDS: MappingT[str, frozenset[str]] = {
+    "email": frozenset({"email", "text"}),
+    "phone": frozenset({"phone", "text"}),
+    "language": frozenset({"language", "text", "one_of"}),
+    "timezone": frozenset({"timezone", "text", "one_of"}),
+    "opted_out": frozenset({"boolean"}),
+}
+
+
+def field_type(node: Node, findings: Findings, address: str) -> Type | None:
+    """`optional email`, `[standard, vip]`, `list of text`, `money RUB`, or the long form."""
+    if isinstance(node, Sequence):
+        return _one_of(node)
+    if isinstance(node, Mapping):
+        inner = node.get("type")
+        kind = field_type(inner, findings, address) if inner is not None else None
+        if kind is None:
+            return None
+        optional, personal = node.data.get("optional"), node.data.get("personal")
+        kind = kind.maybe() if optional else kind
+        return replace(kind, personal=bool(personal)) if personal is not None else kind
+    assert isinstance(node, Scalar)
+    words = node.text.split()
+    optional = bool(words) and words[0] == "optional"
+    kind = _named(words[1:] if optional else words)
+    if kind is None:
+        hint = did_you_mean(words[-1] if words else "", [*SCALAR_KINDS, "money", "list of text"])
+        findings.error("SND107", f"`{node.text}` is no field type", node.span, hint=hint, address=address)
+        return None
+    return kind.maybe() if optional else kind
+
+
+def _one_of(node: Sequence) -> Type:
+    return Type("one_of", options=tuple(item.text for item in node.items if isinstance(item, Scalar)))
+
+
+def _named(words: list[str]) -> Type | None:
+    match words:
+        case [kind] if kind in SCALAR_KINDS:
+            return Type(kind, personal=kind in PERSONAL_KINDS)
+        case ["money"]:
+            return Type("money")
+        case ["money", currency] if re.fullmatch("[A-Z]{3}", currency):
+            return Type("money", currency=currency)
+        case ["list", "of", *rest]:
+            item = _named(rest)
+            return Type("list", item=item, personal=item.personal) if item else None
+        case [shape, *rest] if shape.startswith("["):
+            options = tuple(option.strip() for option in " ".join([shape, *rest]).strip("[]").split(","))
+            return Type("one_of", options=options) if all(options) else None
+    return None
+
+
+def answer_type(question: Question) -> Type | None:
+    """What an answer to the question holds; None for `info`. A question that may be hidden or left empty may be missing."""
+    kind: Type
+    sure = question.show_if is None
+    match question.type:
+        case "info":
+            return None
+        case "gcr":
+            kind = Type("one_of", options=CATEGORIES["gcr"])
+        case "single" | "dropdown":
+            kind = Type("one_of", options=tuple(question.options) + (("other",) if question.other else ()))
+        case "multiple":
+            options = tuple(question.options) + (("other",) if question.other else ())
+            listing = Type("list", item=Type("one_of", options=options))
+            return listing if sure else listing.maybe()
+        case "yes_no":
+            kind = BOOLEAN
+        case "consent":
+            return BOOLEAN if sure else BOOLEAN.maybe()
+        case "text":
+            kind = replace(TEXT, personal=True)
+        case "email" | "phone":
+            kind = Type(question.type, personal=True)
+        case "number":
+            kind = NUMBER
+        case "date":
+            kind = Type("date")
+        case _:
+            kind = INTEGER
+    return kind if sure and question.required else kind.maybe()
+
+
+def answer_types(survey: Survey) -> dict[str, Type]:
+    """Each name that an answer to the survey may hold, with its type."""
+    found: dict[str, Type] = {}
+    for question in survey.questions:
+        kind = answer_type(question)
+        if kind is not None:
+            found[question.id] = kind
+        if question.other:
+            found[f"{question.id}_other"] = replace(TEXT, personal=True, optional=True)
+    return found
+
+
+def answer_object(survey: Survey) -> Type:
+    """`answer`: the answers by question, with the category and sentiment where the survey has a metric."""
+    fields = answer_types(survey)
+    if survey.metric != "none" and survey.metric_question is not None:
+        sure = not fields[survey.metric_question].optional
+        for name, options in (("category", CATEGORIES[survey.metric]), ("sentiment", SENTIMENTS)):
+            fields[name] = Type("one_of", options=options, optional=not sure)
+    return object_type(fields)
+
+
+INVITATION = object_type(
+    {
+        "channel": Type("one_of", options=("email", "sms", "telegram", "web", "widget", "link", "qr")),
+        "language": Type("language"),
+        "sent_at": Type("datetime", optional=True),
+    }
+)
+
+
+def built_in_events(objects: MappingT[str, Type], surveys: MappingT[str, Survey]) -> dict[str, EventType]:
+    """The events that need no declaration, for the objects and surveys there are."""
+    found: dict[str, EventType] = {}
+
+    def event(name: str, carries: tuple[str, ...], fields: MappingT[str, Type]) -> None:
+        found[name] = EventType(name=name, objects=carries, fields=fields)
+
+    for kind in LIFECYCLE_OBJECTS:
+        if kind in objects:
+            for verb in LIFECYCLE:
+                event(f"{kind}.{verb}", (kind,), {"changed": Type("list", item=TEXT)} if verb == "updated" else {})
+    if "deal" in objects:
+        for verb in DEAL_EVENTS:
+            event(f"deal.{verb}", ("deal",), {})
+    for survey in surveys.values():
+        carries = () if survey.about == "contact" else (survey.about,)
+        for verb in SURVEY_EVENTS:
+            event(f"survey.{survey.name}.{verb}", carries, {})
+    return found

@@ -1,0 +1,130 @@
+"""Judges a document by its kind's schema: jsonschema-rs as the gate, jsonschema to explain what the gate stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+
+from engine.dsl.diagnostics import Findings
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.schema.kinds import LATER_KEYS, kind_schemas
+from engine.dsl.uses import ACTIONS
+from engine.model.span import Span
+
+_NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
+
+
+@cache
+def _gate(kind: str) -> Any:
+    return jsonschema_rs.Draft202012Validator(kind_schemas()[kind])
+
+
+@cache
+def _explainer(kind: str) -> Any:
+    import jsonschema  # slow to import, and needed only where something is wrong
+
+    return jsonschema.Draft202012Validator(kind_schemas()[kind])
+
+
+def conforms(kind: str, document: Mapping, findings: Findings, address: str) -> bool:
+    """Whether the document fits its schema; what does not is a finding."""
+    if _gate(kind).is_valid(document.data):
+        return True
+    trapped = _commas(document, findings, address)
+    for error in _explainer(kind).iter_errors(document.data):
+        if error.instance not in trapped and not (error.absolute_path and error.absolute_path[-1] in trapped):
+            _explain(error, document, findings, address, trapped)
+    return False
+
+
+def _commas(node: Node, findings: Findings, address: str) -> set[str]:
+    """Keys that are the rest of a text which a comma cut off: `{ask: Hello, there}` has the key `there` without a value."""
+    found: set[str] = set()
+    if isinstance(node, Sequence):
+        for item in node.items:
+            found |= _commas(item, findings, address)
+    if isinstance(node, Mapping):
+        for key, (key_node, value) in node.entries.items():
+            found |= _commas(value, findings, address)
+            bare = isinstance(value, Scalar) and value.plain and value.text == "" and value.start.index == key_node.end.index
+            if bare and key_node.file.text[key_node.end.index : key_node.end.index + 1] != ":":
+                found.add(key)
+                message = f"`{key}` is no key: a comma cut it off from the text before it"
+                findings.error(
+                    "SND101", message, key_node.span, hint="quote it: inside { } a text with a comma stands in quotes", address=address
+                )
+    return found
+
+
+def _explain(error: Any, document: Mapping, findings: Findings, address: str, trapped: set[str]) -> None:
+    path = list(error.absolute_path)
+    node = _at(document, path)
+    title = error.schema.get("title", "")
+    match error.validator:
+        case "additionalProperties" if isinstance(node, Mapping):
+            for key in node.entries:
+                if key not in error.schema["properties"] and key not in trapped:
+                    _unknown_key(key, node, error.schema, title, findings, address)
+        case "propertyNames" if isinstance(node, Mapping):
+            wrong = error.instance
+            findings.error("SND106", f"`{wrong}` is not {error.schema.get('title', 'a name')}", node.key_span(wrong), address=address)
+        case "pattern" if isinstance(node, Mapping) and isinstance(error.instance, str) and error.instance in node.entries:
+            findings.error("SND106", f"`{error.instance}` is not {title or 'a name'}", node.key_span(error.instance), address=address)
+        case "required" if isinstance(node, Mapping):
+            missing = next(name for name in error.validator_value if name not in node.entries and repr(name) in error.message)
+            findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
+        case "enum":
+            value = str(error.instance) if not isinstance(error.instance, (dict, list)) else _NAMES[type(error.instance)]
+            known = [str(v) for v in error.validator_value]
+            findings.error("SND103", f"`{value}` is not {title}", node.span, hint=did_you_mean(value, known), address=address)
+        case "minItems" | "minProperties":
+            findings.error("SND103", f"expected {title}, but it is empty", node.span, address=address)
+        case "pattern":
+            findings.error("SND103", f"expected {title}, but got `{error.instance}`", node.span, address=address)
+        case _:
+            got = _NAMES.get(type(error.instance), "something else")
+            where = _holder(document, path) if error.instance is None and path else node.span
+            findings.error("SND103", f"expected {title or 'something else'}, but got {got}", where, hint=_trap(node), address=address)
+
+
+def _unknown_key(key: str, node: Mapping, schema: dict[str, Any], title: str, findings: Findings, address: str) -> None:
+    span = node.key_span(key)
+    if key in LATER_KEYS.get(title, ()):
+        findings.error("SND110", f"`{key}` is part of the language, but this version does not execute it yet", span, address=address)
+        return
+    findings.error("SND101", f"{title} has no key `{key}`", span, hint=did_you_mean(key, schema["properties"]), address=address)
+
+
+def _trap(node: Node) -> str | None:
+    if isinstance(node, Mapping) and any(isinstance(value, Mapping) or value.data is None for _, value in node.entries.values()):
+        return "quote the text if it was meant as text"
+    return None
+
+
+def _at(document: Mapping, path: list[Any]) -> Node:
+    node: Node = document
+    for step in path:
+        if isinstance(node, Mapping):
+            node = node.entries[step][1]
+        elif isinstance(node, Sequence):
+            node = node.items[step]
+    return node
+
+
+def _holder(document: Mapping, path: list[Any]) -> Span:
+    """Where a missing key is missed: the key that should hold it, in a list item or a document its first key."""
+    if path and isinstance(path[-1], str):
+        parent = _at(document, path[:-1])
+        if isinstance(parent, Mapping):
+            return parent.key_span(path[-1])
+    node = _at(document, path)
+    return node.first_key if isinstance(node, Mapping) else node.span
+
+
+def actions_of(step: Mapping) -> Iterator[str]:
+    """The action keys that a step has; there should be one."""
+    return (key for key in step.entries if key in ACTIONS)

@@ -1,0 +1,83 @@
+"""What each place of the language may read: names and their types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engine.dsl.contract import INVITATION, answer_object, answer_types
+from engine.model.definitions import EventType, Survey
+from engine.model.types import TEXT, Type, object_type
+
+Names = dict[str, Type]
+
+
+def of_contact(objects: Mapping[str, Type]) -> Names:
+    """`contact`, and the company that may stand behind it."""
+    names = {"contact": objects["contact"]} if "contact" in objects else {}
+    if "company" in objects:
+        names["company"] = object_type(objects["company"].fields, optional=True)
+    return names
+
+
+def of_audience(objects: Mapping[str, Type], kind: str) -> Names:
+    """The object that an audience selects; with a contact, its company."""
+    return of_contact(objects) if kind == "contact" else {kind: objects[kind]}
+
+
+def of_event(objects: Mapping[str, Type], event: EventType) -> Names:
+    """What an event's declaration names, and its linked contact."""
+    names = of_contact(objects)
+    for carried in event.objects:
+        if carried in objects:
+            names[carried] = objects[carried]
+    names["event"] = object_type(event.fields)
+    return names
+
+
+def of_answer(objects: Mapping[str, Type], event: EventType, survey: Survey) -> Names:
+    """What an automation on an answer reads: the answers by their bare ids too."""
+    names = of_event(objects, event)
+    names["answer"] = answer_object(survey)
+    names["invitation"] = INVITATION
+    for name, kind in answer_types(survey).items():
+        names.setdefault(name, kind)
+    return names
+
+
+def of_questions(objects: Mapping[str, Type], survey: Survey, before: str | None) -> Names:
+    """What `show_if` and the texts of a survey read: the questions before one (all for thanks), and whom it is about."""
+    names = of_contact(objects)
+    if survey.about in objects:
+        names[survey.about] = objects[survey.about]
+    earlier = []
+    for question in survey.questions:
+        if question.id == before:
+            break
+        earlier.append(question.id)
+    known = answer_types(survey)
+    readable = {name: kind for name, kind in known.items() if name in earlier or name.removesuffix("_other") in earlier}
+    names["answer"] = object_type(readable)
+    return {**names, **readable}
+
+
+def of_invitation(objects: Mapping[str, Type], event: EventType) -> Names:
+    """What the text of an invitation reads: as its event, with the link to the survey."""
+    return {**of_event(objects, event), "link": TEXT}
+
+
+def shared(scopes: Iterable[Names]) -> Names:
+    """Where several events lead to one place: the names that all have, with one type."""
+    found: Names | None = None
+    for scope in scopes:
+        if found is None:
+            found = dict(scope)
+        else:
+            found = {name: _merge(kind, scope[name]) for name, kind in found.items() if name in scope and kind.kind == scope[name].kind}
+    return found or {}
+
+
+def _merge(a: Type, b: Type) -> Type:
+    if a.kind == "object":
+        fields = {name: kind for name, kind in a.fields.items() if b.fields.get(name) == kind}
+        return object_type(fields, optional=a.optional or b.optional)
+    return a if a.optional else b

@@ -1,0 +1,1 @@
+"""Messages: templates rendered at the moment of sending, never stored."""

@@ -1,0 +1,132 @@
+"""Definitions → decision function: an index by event type, and one generated function for the conditions behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from engine.dsl.expressions.to_python import GLOBALS, Names, source_of
+from engine.model import terms as t
+from engine.model.definitions import Automation, Cadence, Definitions, EventType, address
+from engine.rules.graph import build_graph, event_types
+
+Rule = Automation | Cadence
+Conditions = Callable[[Mapping[str, object]], list[int]]
+_FROZEN = frozenset({"event", "answer", "invitation"})
+
+
+def roots(term: t.Term) -> frozenset[str]:
+    """The names of the scope that a term reads."""
+    return frozenset(path[0] for path in _paths(term))
+
+
+def _paths(term: t.Term) -> Iterator[tuple[str, ...]]:
+    match term:
+        case t.Load():
+            yield term.path
+        case t.Not() | t.IsNone() | t.Negate():
+            yield from _paths(term.operand)
+        case t.And() | t.Or():
+            for operand in term.operands:
+                yield from _paths(operand)
+        case t.Compare() | t.Arithmetic() | t.Concat():
+            yield from _paths(term.left)
+            yield from _paths(term.right)
+        case t.Within():
+            yield from _paths(term.item)
+            yield from _paths(term.collection)
+        case t.Default():
+            yield from _paths(term.operand)
+            yield from _paths(term.fallback)
+        case t.Listing():
+            for item in term.items:
+                yield from _paths(item)
+        case t.Call():
+            for argument in term.arguments:
+                yield from _paths(argument)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule that an event may fire, in address order."""
+
+    address: str
+    rule: Rule
+    needs: frozenset[str]  # objects that must be linked, or its condition has no value
+    frozen: bool  # its condition reads only what never changes again
+
+
+class RuleSet:
+    """A compiled project. Deciding is safe from several threads; the functions are generated once per event type, when first needed."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self.events: Mapping[str, EventType] = event_types(definitions)
+        self._by_event: dict[str, tuple[Candidate, ...]] = _index(definitions)
+        self._functions: dict[str, Conditions] = {}
+        self._graph: nx.DiGraph[str] | None = None
+
+    @property
+    def graph(self) -> nx.DiGraph[str]:
+        if self._graph is None:
+            self._graph = build_graph(self.definitions)
+        return self._graph
+
+    def candidates(self, event_type: str) -> tuple[Candidate, ...]:
+        """The rules that wait for an event type; none for one that nobody waits for."""
+        return self._by_event.get(event_type, ())
+
+    def holding(self, event_type: str, scope: Mapping[str, object]) -> list[Candidate]:
+        """The candidates whose `if` holds, in address order."""
+        candidates = self._by_event.get(event_type)
+        if not candidates:
+            return []
+        function = self._functions.get(event_type)
+        if function is None:
+            function = self._functions[event_type] = _generate(candidates)
+        return [candidates[number] for number in function(scope)]
+
+
+def _index(definitions: Definitions) -> dict[str, tuple[Candidate, ...]]:
+    objects = definitions.project.objects
+    found: dict[str, list[Candidate]] = {}
+    for name in sorted(definitions.automations):
+        _add(found, definitions.automations[name], objects)
+    for name in sorted(definitions.cadences):
+        _add(found, definitions.cadences[name], objects)
+    return {event: tuple(candidates) for event, candidates in found.items()}
+
+
+def _add(found: dict[str, list[Candidate]], rule: Rule, objects: Mapping[str, object]) -> None:
+    read = roots(rule.condition.term) if rule.condition is not None else frozenset()
+    candidate = Candidate(
+        address=address(rule),
+        rule=rule,
+        # `company` is an optional object everywhere, so it may be missing.
+        needs=frozenset(name for name in read if name in objects and name != "company"),
+        frozen=not (read & set(objects)),
+    )
+    for event in rule.when:
+        found.setdefault(event, []).append(candidate)
+
+
+def _generate(candidates: tuple[Candidate, ...]) -> Conditions:
+    names = Names()
+    lines = ["def holding(s):", " found = []"]
+    for number, candidate in enumerate(candidates):
+        condition = candidate.rule.condition
+        tests = [f"s.get({need!r}) is not None" for need in sorted(candidate.needs)]
+        if isinstance(candidate.rule, Automation) and condition is not None:
+            tests.append(source_of(condition.term, names))
+        elif isinstance(candidate.rule, Cadence) and condition is not None:
+            # What can change until the sending is judged then, so that nobody is refused whom the claim would allow.
+            tests = [source_of(condition.term, names)] if candidate.frozen else []
+        lines.append(f" if {' and '.join(tests) or 'True'}: found.append({number})")
+    lines.append(" return found")
+    namespace: dict[str, object] = {**GLOBALS, **names.values}
+    exec(compile("\n".join(lines), "<rules>", "exec"), namespace)
+    function = namespace["holding"]
+    assert callable(function)
+    return function

@@ -1,0 +1,139 @@
+"""Raw JSON against the data contract, and stored values as the scope of an expression.
+
+``conform`` judges what comes in; ``hydrate`` turns what was judged into the values that expressions read. A misfit in an
+optional field becomes a missing value and is reported; in a required one it refuses the whole object.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.dsl.expressions.codes import wrong_literal
+from engine.model.types import Type
+
+_SEPARATORS = re.compile(r"[\s().-]+")
+_MISFIT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A value that does not fit its field. The value itself may be personal, so it is not repeated."""
+
+    path: str  # contact.tier
+    wanted: str
+    got: str  # what kind of value it was
+    required: bool
+
+
+def conform(name: str, kind: Type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[Misfit]]:
+    """The fields of ``raw`` that the object type declares, in canonical form; and what did not fit.
+
+    Fields that the contract does not declare are left out. A field that is absent is no misfit here: it may be stored already.
+    """
+    found: dict[str, Any] = {}
+    misfits: list[Misfit] = []
+    for field, wanted in kind.fields.items():
+        if field not in raw:
+            continue
+        value = raw[field]
+        if value is None and wanted.optional:
+            found[field] = None
+            continue
+        fitted = _fit(wanted, str(value) if field == "id" and isinstance(value, int) else value)
+        if fitted is _MISFIT:
+            misfits.append(Misfit(f"{name}.{field}", str(wanted.required()), type(value).__name__, not wanted.optional))
+            if wanted.optional:
+                found[field] = None
+        else:
+            found[field] = fitted
+    return found, misfits
+
+
+def missing(name: str, kind: Type, data: Mapping[str, Any]) -> list[Misfit]:
+    """The required fields that ``data`` lacks. What validates reads them unguarded, so nothing is decided without them."""
+    return [
+        Misfit(f"{name}.{field}", str(wanted), "nothing", True)
+        for field, wanted in kind.fields.items()
+        if not wanted.optional and field != "id" and data.get(field) is None
+    ]
+
+
+def _fit(kind: Type, value: Any) -> Any:
+    match kind.kind:
+        case "boolean":
+            return value if isinstance(value, bool) else _MISFIT
+        case "integer":
+            if isinstance(value, float) and value.is_integer():
+                return int(value)
+            return value if isinstance(value, int) and not isinstance(value, bool) else _MISFIT
+        case "number":
+            good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            return value if good else _MISFIT
+        case "one_of":
+            return value if value in kind.options else _MISFIT
+        case "list":
+            if not isinstance(value, (list, tuple)) or kind.item is None:
+                return _MISFIT
+            items = [_fit(kind.item, item) for item in value]
+            return _MISFIT if any(item is _MISFIT for item in items) else items
+        case "object":
+            if not isinstance(value, Mapping):
+                return _MISFIT
+            fitted, misfits = conform("", kind, value)
+            return _MISFIT if misfits else fitted
+    return _fit_text(kind.kind, value)
+
+
+def _fit_text(kind: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return _MISFIT
+    text = unicodedata.normalize("NFC", value)
+    match kind:
+        case "date":
+            return text if len(text) == 10 and _parsed(dt.date, text) is not None else _MISFIT
+        case "datetime":
+            instant = _parsed(dt.datetime, text)
+            return instant.astimezone(dt.UTC).isoformat() if isinstance(instant, dt.datetime) and instant.tzinfo else _MISFIT
+        case "phone":
+            text = _SEPARATORS.sub("", text)
+        case "email":
+            text = text.strip()
+    return text if wrong_literal(kind, text) is None else _MISFIT
+
+
+def _parsed(cls: type[dt.date], text: str) -> dt.date | None:
+    try:
+        return cls.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def hydrate(kind: Type, data: Mapping[str, Any]) -> Mapping[str, object]:
+    """Stored values as expressions read them: dates and instants as such. Fields that are absent read as missing."""
+    special = [name for name, field in kind.fields.items() if field.kind in ("date", "datetime", "list", "object")]
+    if not any(data.get(name) is not None for name in special):
+        return data
+    found = dict(data)
+    for name in special:
+        if found.get(name) is not None:
+            found[name] = _hydrated(kind.fields[name], found[name])
+    return found
+
+
+def _hydrated(kind: Type, value: Any) -> object:
+    match kind.kind:
+        case "date":
+            return dt.date.fromisoformat(value)
+        case "datetime":
+            return dt.datetime.fromisoformat(value)
+        case "list":
+            return tuple(value)
+        case "object":
+            return hydrate(kind, value)
+    return value

@@ -1,0 +1,1 @@
+"""Where everything is kept: one protocol, an embedded store in one file. No SQL anywhere else."""

@@ -1,0 +1,207 @@
+"""What a store can do, whatever the database behind it.
+
+A `Transaction` is synchronous and runs on the store's own thread, inside one transaction of the database: all of a piece of
+work happens, or nothing. `Store.write` returns when that transaction is on disk.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Protocol, TypeVar
+
+from engine.model.delivery import Delivery, DeliveryState
+from engine.model.events import Event, Record
+from engine.model.feedback import Answer, Invitation
+
+T = TypeVar("T")
+
+PARTITIONS = 256
+
+
+class EventState(IntEnum):
+    WAITING = 0
+    DECIDED = 1
+    QUARANTINED = 2  # its data do not fit the contract; nothing was decided
+    PARKED = 3  # it makes the engine fail; `note` has the traceback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """An event to accept. ``subjects`` names stored objects by key, for events of our own; those of others carry data."""
+
+    event: Event
+    part: int
+    subjects: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An accepted event that is not decided yet."""
+
+    seq: int
+    part: int
+    event: Event
+    subjects: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of an event."""
+
+    seq: int
+    state: EventState
+    contact: str | None = None
+    note: str | None = None
+    trace: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A row for the outbox; one with the same key is already there or never again."""
+
+    delivery: Delivery
+    due: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Something to do at a time: the expiry of an invitation."""
+
+    id: int = 0
+    part: int
+    due: dt.datetime
+    kind: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One applied version of a project: definitions by address, as stored JSON."""
+
+    id: int
+    at: dt.datetime
+    by: str
+    commit: str | None
+    fingerprint: str
+    language: int
+    bodies: Mapping[str, str] = field(default_factory=dict)  # address → JSON
+    fingerprints: Mapping[str, str] = field(default_factory=dict)  # address → fingerprint of that definition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxLine:
+    """A row of the outbox for people to read."""
+
+    delivery: Delivery
+    due: dt.datetime
+    reason: str | None
+    external_id: str | None
+
+
+class Transaction(Protocol):
+    # events
+    def accept(self, events: Sequence[Incoming], received: dt.datetime) -> list[bool]:
+        """Keep events; False for one whose (source, id) was accepted before."""
+        ...
+
+    def waiting(self, limit: int) -> list[Waiting]: ...
+    def settle(self, outcomes: Sequence[Settled]) -> None: ...
+
+    # objects
+    def aliases(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Keys by (kind of name, value): what is known under `contact@SOURCE` and an id, or under an e-mail address."""
+        ...
+
+    def add_aliases(self, rows: Iterable[tuple[str, str, str]]) -> None: ...
+    def records(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Record]:
+        """Stored objects by (kind, key)."""
+        ...
+
+    def save_records(self, records: Iterable[Record]) -> None: ...
+
+    # feedback
+    def add_invitations(self, rows: Iterable[Invitation]) -> None: ...
+    def invitations(self, ids: Iterable[str]) -> dict[str, Invitation]: ...
+    def save_invitation(self, row: Invitation) -> None: ...
+    def add_token(self, digest: bytes, invitation: str) -> None: ...
+    def invitation_of_token(self, digest: bytes) -> str | None: ...
+    def add_answer(self, row: Answer) -> bool:
+        """False where the invitation has an answer already."""
+        ...
+
+    def answers(self, ids: Iterable[str]) -> dict[str, Answer]: ...
+    def answers_of_survey(self, survey: str) -> list[tuple[str | None, float | None, int]]:
+        """(category, score, how many) of a survey's answers."""
+        ...
+
+    def funnel(self) -> dict[str, int]:
+        """How many invitations are in each state."""
+        ...
+
+    def is_suppressed(self, address_hash: bytes) -> bool: ...
+    def suppress(self, address_hash: bytes, reason: str, at: dt.datetime) -> None: ...
+
+    # timers
+    def add_timers(self, rows: Iterable[Timer]) -> None: ...
+    def due_timers(self, now: dt.datetime, limit: int) -> list[Timer]:
+        """Due ones, taken out: what they ask for is done in this transaction."""
+        ...
+
+    # outbox
+    def enqueue(self, rows: Iterable[NewDelivery]) -> int:
+        """How many were new."""
+        ...
+
+    def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int) -> list[Delivery]:
+        """Due rows, now `sending` with one attempt more."""
+        ...
+
+    def finish(self, delivery: Delivery, state: DeliveryState, *, reason: str | None, external_id: str | None, url: str | None) -> bool:
+        """Write a result. False where the attempt is not the one that the row waits for: its result comes too late."""
+        ...
+
+    def postpone(self, delivery: Delivery, due: dt.datetime, reason: str) -> bool:
+        """Back to `pending` until ``due``; False as in `finish`."""
+        ...
+
+    def overdue(self, now: dt.datetime | None) -> list[Delivery]:
+        """Rows still `sending` behind their deadline; with None, all: nobody can be at work on them."""
+        ...
+
+    def next_due(self, connection: str) -> dt.datetime | None: ...
+    def outbox(self, states: Sequence[DeliveryState], limit: int) -> list[OutboxLine]: ...
+
+    # versions
+    def deploy(self, deployment: Deployment) -> int: ...
+    def deployment(self, number: int | None = None) -> Deployment | None:
+        """A deployment with its definitions; the newest where no number is given."""
+        ...
+
+    # counting
+    def counts(self) -> dict[str, int]:
+        """Rows by what they are, for the overview and metrics."""
+        ...
+
+    def setting(self, key: str) -> str | None: ...
+    def put_setting(self, key: str, value: str) -> None: ...
+
+
+Work = Callable[[Transaction], T]
+
+
+class Store(Protocol):
+    async def write(self, work: Work[T], *, urgent: bool = False) -> T:
+        """Run ``work`` in a transaction and return once it is on disk. Urgent work (what somebody waits for) goes first.
+
+        Raises StoreBusyError where too much is queued, StoreError where the disk refuses; else what ``work`` raises.
+        """
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Run ``work`` on a consistent view, beside the writer."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,68 @@
+"""Events and timers: accepted, waiting, settled."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+
+from engine.model.events import Event
+from engine.store.protocol import Incoming, Settled, Timer, Waiting
+from engine.store.sqlite.rows import Rows, dumps, instant, marks, micros
+
+
+class EventRows(Rows):
+    def accept(self, events: Sequence[Incoming], received: dt.datetime) -> list[bool]:
+        at = micros(received)
+        fresh = []
+        for item in events:
+            event = item.event
+            row = (
+                item.part,
+                event.source,
+                event.id,
+                event.type,
+                micros(event.time),
+                at,
+                dumps(event.data),
+                event.outcome,
+                None if item.subjects is None else dumps(item.subjects),
+            )
+            cursor = self.db.execute(
+                "INSERT INTO event (part, source, id, type, time, received, data, outcome, subjects) VALUES (?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT DO NOTHING",
+                row,
+            )
+            fresh.append(cursor.rowcount == 1)
+        return fresh
+
+    def waiting(self, limit: int) -> list[Waiting]:
+        rows = self.db.execute(
+            "SELECT seq, part, source, id, type, time, data, outcome, subjects FROM event WHERE state = 0 ORDER BY seq LIMIT ?", (limit,)
+        )
+        return [
+            Waiting(
+                seq=seq,
+                part=part,
+                event=Event(id=id_, source=source, type=type_, time=instant(time), data=json.loads(data), outcome=outcome),
+                subjects=None if subjects is None else json.loads(subjects),
+            )
+            for seq, part, source, id_, type_, time, data, outcome, subjects in rows
+        ]
+
+    def settle(self, outcomes: Sequence[Settled]) -> None:
+        self.db.executemany(
+            "UPDATE event SET state = ?, contact = ?, note = ?, trace = ? WHERE seq = ?",
+            [(int(o.state), o.contact, o.note, None if o.trace is None else dumps(o.trace), o.seq) for o in outcomes],
+        )
+
+    def add_timers(self, rows: Iterable[Timer]) -> None:
+        self.db.executemany(
+            "INSERT INTO timer (part, due, kind, ref) VALUES (?,?,?,?)", [(t.part, micros(t.due), t.kind, t.ref) for t in rows]
+        )
+
+    def due_timers(self, now: dt.datetime, limit: int) -> list[Timer]:
+        rows = self.db.execute("SELECT id, part, due, kind, ref FROM timer WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit))
+        found = [Timer(id=id_, part=part, due=instant(due), kind=kind, ref=ref) for id_, part, due, kind, ref in rows]
+        self.db.execute(f"DELETE FROM timer WHERE id IN ({marks(found)})", [timer.id for timer in found])
+        return found

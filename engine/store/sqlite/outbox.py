@@ -1,0 +1,113 @@
+"""The outbox: effects on their way to the outside, each claimed before it is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from engine.model.delivery import Delivery, DeliveryState
+from engine.store.protocol import NewDelivery, OutboxLine
+from engine.store.sqlite.rows import Rows, dumps, instant, marks, micros
+
+_COLUMNS = (
+    "id, part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects, payload, respondent,"
+    " state, attempt"
+)
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    return Delivery(
+        id=row[0],
+        part=row[1],
+        key=row[2],
+        action=row[3],
+        connection=row[4],
+        origin=row[5],
+        deployment=row[6],
+        event=row[7],
+        contact=row[8],
+        invitation=row[9],
+        answer=row[10],
+        subjects=json.loads(row[11]),
+        payload=json.loads(row[12]),
+        respondent=bool(row[13]),
+        state=DeliveryState(row[14]),
+        attempt=row[15],
+    )
+
+
+class OutboxRows(Rows):
+    def enqueue(self, rows: Iterable[NewDelivery]) -> int:
+        values = [
+            (
+                d.part,
+                d.key,
+                d.action,
+                d.connection,
+                d.origin,
+                d.deployment,
+                d.event,
+                d.contact,
+                d.invitation,
+                d.answer,
+                dumps(d.subjects),
+                dumps(d.payload),
+                int(d.respondent),
+                micros(row.due),
+            )
+            for row in rows
+            for d in (row.delivery,)
+        ]
+        if not values:
+            return 0
+        cursor = self.db.executemany(
+            "INSERT INTO outbox (part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects,"
+            " payload, respondent, due, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'pending') ON CONFLICT (part, key) DO NOTHING",
+            values,
+        )
+        return cursor.rowcount
+
+    def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int) -> list[Delivery]:
+        # RETURNING gives no order, and the order of sending is that of the due times.
+        rows = self.db.execute(
+            f"SELECT {_COLUMNS} FROM outbox WHERE connection = ? AND state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?",
+            (connection, micros(now), limit),
+        ).fetchall()
+        self.db.executemany(
+            "UPDATE outbox SET state = 'sending', attempt = attempt + 1, deadline = ? WHERE id = ?",
+            [(micros(deadline), row[0]) for row in rows],
+        )
+        return [_delivery((*row[:14], DeliveryState.SENDING, row[15] + 1)) for row in rows]
+
+    def finish(self, delivery: Delivery, state: DeliveryState, *, reason: str | None, external_id: str | None, url: str | None) -> bool:
+        cursor = self.db.execute(
+            "UPDATE outbox SET state = ?, reason = ?, external_id = ?, url = ?, deadline = NULL"
+            " WHERE id = ? AND attempt = ? AND state = 'sending'",
+            (state.value, reason, external_id, url, delivery.id, delivery.attempt),
+        )
+        return cursor.rowcount == 1
+
+    def postpone(self, delivery: Delivery, due: dt.datetime, reason: str) -> bool:
+        cursor = self.db.execute(
+            "UPDATE outbox SET state = 'pending', due = ?, reason = ?, deadline = NULL WHERE id = ? AND attempt = ? AND state = 'sending'",
+            (micros(due), reason, delivery.id, delivery.attempt),
+        )
+        return cursor.rowcount == 1
+
+    def overdue(self, now: dt.datetime | None) -> list[Delivery]:
+        limit = 2**62 if now is None else micros(now)
+        rows = self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND deadline <= ? ORDER BY id", (limit,))
+        return [_delivery(row) for row in rows]
+
+    def next_due(self, connection: str) -> dt.datetime | None:
+        row = self.db.execute("SELECT min(due) FROM outbox WHERE connection = ? AND state = 'pending'", (connection,)).fetchone()
+        return None if row[0] is None else instant(row[0])
+
+    def outbox(self, states: Sequence[DeliveryState], limit: int) -> list[OutboxLine]:
+        rows = self.db.execute(
+            f"SELECT {_COLUMNS}, due, reason, external_id FROM outbox WHERE state IN ({marks(states)}) ORDER BY id DESC LIMIT ?",
+            (*[state.value for state in states], limit),
+        )
+        return [OutboxLine(delivery=_delivery(row[:16]), due=instant(row[16]), reason=row[17], external_id=row[18]) for row in rows]

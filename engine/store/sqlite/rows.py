@@ -1,0 +1,53 @@
+"""Between Python and columns: instants as microseconds, mappings as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def micros(instant: dt.datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant(value: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=value)
+
+
+def maybe_micros(value: dt.datetime | None) -> int | None:
+    return None if value is None else micros(value)
+
+
+def maybe_instant(value: int | None) -> dt.datetime | None:
+    return None if value is None else instant(value)
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def chunks(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
+    """SQLite takes a bounded number of parameters a statement."""
+    source = iter(items)
+    while chunk := list(islice(source, size)):
+        yield chunk
+
+
+def marks(items: Sequence[object]) -> str:
+    return ",".join("?" * len(items))
+
+
+class Rows:
+    """Statements over one connection. What they are about is in the classes that extend it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.db = connection

@@ -1,0 +1,149 @@
+"""The tables, as a list of migrations: the n-th brings a store from version n to n + 1. A released one never changes.
+
+Instants are microseconds since 1970 in UTC. ``part`` is the partition; it leads the keys so that the same rows can be spread
+over partitions by a larger database.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE event (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        part INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        id TEXT NOT NULL,
+        type TEXT NOT NULL,
+        time INTEGER NOT NULL,
+        received INTEGER NOT NULL,
+        data TEXT NOT NULL,
+        outcome TEXT,
+        subjects TEXT,
+        state INTEGER NOT NULL DEFAULT 0,
+        contact TEXT,
+        note TEXT,
+        trace TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX event_once ON event (part, source, id);
+    CREATE INDEX event_waiting ON event (seq) WHERE state = 0;
+
+    CREATE TABLE object (
+        part INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        source TEXT NOT NULL,
+        id TEXT NOT NULL,
+        data TEXT NOT NULL,
+        times TEXT NOT NULL,
+        links TEXT NOT NULL,
+        PRIMARY KEY (kind, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE alias (
+        kind TEXT NOT NULL,
+        value TEXT NOT NULL,
+        key TEXT NOT NULL,
+        PRIMARY KEY (kind, value)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE invitation (
+        id TEXT PRIMARY KEY,
+        part INTEGER NOT NULL,
+        contact TEXT NOT NULL,
+        survey TEXT NOT NULL,
+        cadence TEXT NOT NULL,
+        deployment INTEGER NOT NULL,
+        event INTEGER NOT NULL,
+        subjects TEXT NOT NULL,
+        state TEXT NOT NULL,
+        due INTEGER NOT NULL,
+        lifetime REAL,
+        expires INTEGER,
+        channel TEXT,
+        language TEXT,
+        sent INTEGER,
+        reason TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX invitation_contact ON invitation (contact, survey);
+    CREATE TABLE token (digest BLOB PRIMARY KEY, invitation TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE answer (
+        id TEXT PRIMARY KEY,
+        part INTEGER NOT NULL,
+        invitation TEXT UNIQUE,
+        contact TEXT,
+        survey TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        subjects TEXT NOT NULL,
+        answers TEXT NOT NULL,
+        score REAL,
+        category TEXT,
+        channel TEXT,
+        language TEXT,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX answer_survey ON answer (survey, category, score);
+
+    CREATE TABLE suppression (address BLOB PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE timer (
+        id INTEGER PRIMARY KEY,
+        part INTEGER NOT NULL,
+        due INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        ref TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX timer_due ON timer (due);
+
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY,
+        part INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        action TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        deployment INTEGER NOT NULL,
+        event INTEGER,
+        contact TEXT,
+        invitation TEXT,
+        answer TEXT,
+        subjects TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        respondent INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        due INTEGER NOT NULL,
+        deadline INTEGER,
+        reason TEXT,
+        external_id TEXT,
+        url TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX outbox_once ON outbox (part, key);
+    CREATE INDEX outbox_due ON outbox (connection, due) WHERE state = 'pending';
+    CREATE INDEX outbox_sending ON outbox (deadline) WHERE state = 'sending';
+    CREATE INDEX outbox_trouble ON outbox (state) WHERE state IN ('unknown', 'dead', 'dropped');
+
+    CREATE TABLE definition (
+        fingerprint TEXT PRIMARY KEY,
+        address TEXT NOT NULL,
+        language INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE deployment (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        git_commit TEXT,
+        fingerprint TEXT NOT NULL,
+        language INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE deployment_item (
+        deployment INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        PRIMARY KEY (deployment, address)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+VERSION = len(MIGRATIONS)

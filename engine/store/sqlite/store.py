@@ -1,0 +1,203 @@
+"""The store on one SQLite file: opening, the one writer thread with its group commit, and readers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine.errors import StoreBusyError, StoreError
+from engine.store.protocol import Transaction
+from engine.store.sqlite.events import EventRows
+from engine.store.sqlite.feedback import FeedbackRows
+from engine.store.sqlite.objects import ObjectRows
+from engine.store.sqlite.outbox import OutboxRows
+from engine.store.sqlite.schema import MIGRATIONS, VERSION
+from engine.store.sqlite.versions import VersionRows
+
+T = TypeVar("T")
+
+MAX_QUEUED = 10_000  # pieces of work waiting for the writer; beyond that callers are told to come back
+MAX_GROUP = 500  # pieces of work in one commit
+READERS = 2
+
+
+class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, OutboxRows, VersionRows):
+    """Every statement, over one connection inside one transaction."""
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Callable[[Transaction], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    result: Any = None
+    error: BaseException | None = None
+
+
+class SqliteStore:
+    """Implements `Store`. Only one process opens a store for writing at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = _lock(path)
+        try:
+            self._writer = _connect(path)
+            _migrate(self._writer, path)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._urgent: deque[_Job] = deque()
+        self._patient: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._local = threading.local()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._opened: list[sqlite3.Connection] = []
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future(), loop)
+        with self._wake:
+            if self._closing:
+                raise StoreError("the store is closed")
+            if len(self._urgent) + len(self._patient) >= MAX_QUEUED:
+                raise StoreBusyError(f"more than {MAX_QUEUED:,} pieces of work wait for the store; try again in a moment")
+            (self._urgent if urgent else self._patient).append(job)
+            self._wake.notify()
+        result: T = await asyncio.shield(job.future)
+        return result
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def close(self) -> None:
+        """Everything queued is written first."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._opened:
+            connection.close()
+        self._writer.close()
+        self._lock.close()
+
+    # -- the writer ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        transaction = SqliteTransaction(self._writer)
+        while True:
+            with self._wake:
+                while not (self._urgent or self._patient or self._closing):
+                    self._wake.wait()
+                group = self._take()
+            if not group:
+                return
+            self._commit(transaction, group)
+            # One wake-up of each event loop a group, however many wait there.
+            for loop in {job.loop for job in group}:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                    loop.call_soon_threadsafe(_resolve, [job for job in group if job.loop is loop])
+
+    def _take(self) -> list[_Job]:
+        """What goes into the next commit: all that is urgent, and one piece of patient work, so that it neither starves nor delays."""
+        group = [self._urgent.popleft() for _ in range(min(len(self._urgent), MAX_GROUP))]
+        patient = min(len(self._patient), max(1, MAX_GROUP // 10) if not group else 1)
+        return group + [self._patient.popleft() for _ in range(patient)]
+
+    def _commit(self, transaction: SqliteTransaction, group: list[_Job]) -> None:
+        db = self._writer
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for job in group:
+                db.execute("SAVEPOINT job")
+                try:
+                    job.result = job.work(transaction)
+                except sqlite3.OperationalError:
+                    raise
+                except Exception as error:  # noqa: BLE001  # handed to the caller, who waits for it
+                    job.error = error
+                    db.execute("ROLLBACK TO job")
+                db.execute("RELEASE job")
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if db.in_transaction:
+                with contextlib.suppress(sqlite3.Error):  # a full disk may refuse even this; the next BEGIN then says so
+                    db.execute("ROLLBACK")
+            for job in group:
+                job.error = StoreError(f"the store {self.path} cannot be written: {error}")
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = _connect(self.path, read_only=True)
+            self._local.connection = connection
+            self._opened.append(connection)
+        connection.execute("BEGIN")
+        try:
+            return work(SqliteTransaction(connection))
+        finally:
+            connection.execute("ROLLBACK")
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
+
+
+def _lock(path: Path) -> Any:
+    """Holds the store for this process; the kernel lets go of it when the process ends, however it ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.with_name(path.name + ".lock").open("a+")
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be opened: {error.strerror}. Choose another place with --store") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise StoreError(f"the store {path} is in use by another process. Stop that one, or choose another store with --store") from None
+    return handle
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    try:
+        mode = "ro" if read_only else "rwc"
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        if not read_only:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA cache_size = -32000")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the store {path} cannot be opened: {error}. Is it a Sounding store, in a folder that you may write to?"
+        ) from error
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise StoreError(f"the store {path} has format {found}; this version of Sounding knows {VERSION}. Update Sounding")
+    try:
+        for number in range(found, VERSION):
+            db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+    except sqlite3.Error as error:
+        raise StoreError(f"the store {path} cannot be brought to format {VERSION}: {error}") from error
