@@ -50,6 +50,7 @@ USES: Mapping[str, Use] = {
     ),
     "events": Use(required=frozenset({"token"}), secret=frozenset({"token"})),
 }
+TLS = ("starttls", "tls", "none")
 ACTIONS = ("ticket", "email", "webhook", "update")
 # Of the language page, not executed by this version.
 LATER_USES = frozenset({"slack", "twilio", "telegram", "jira", "hubspot", "amocrm", "sms_gateway", "apprise"})

@@ -53,7 +53,7 @@ def encode(value: Any, *, places: bool = True) -> Any:
         return [encode(item, places=places) for item in value]
     if isinstance(value, (dt.datetime, dt.date)):
         return {"_": type(value).__name__, "iso": value.isoformat()}
-    cls = type(value)
+    cls: Any = type(value)
     found: dict[str, Any] = {"_": cls.__name__}
     for name, is_place, default in _fields(cls):
         item = getattr(value, name)

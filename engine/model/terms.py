@@ -7,7 +7,8 @@ says where the term came from and is no part of its meaning, so it does not coun
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 
 from engine.model.span import Span
 from engine.model.types import Type
@@ -120,3 +121,14 @@ class Expression:
     text: str
     term: Term
     at: Span = field(compare=False)
+
+
+def paths(term: Term) -> Iterator[tuple[str, ...]]:
+    """Every path that a term reads."""
+    if isinstance(term, Load):
+        yield term.path
+    for part in fields(term):
+        value = getattr(term, part.name)
+        for child in value if isinstance(value, tuple) else (value,):
+            if isinstance(child, Term):
+                yield from paths(child)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
@@ -19,33 +19,7 @@ _FROZEN = frozenset({"event", "answer", "invitation"})
 
 def roots(term: t.Term) -> frozenset[str]:
     """The names of the scope that a term reads."""
-    return frozenset(path[0] for path in _paths(term))
-
-
-def _paths(term: t.Term) -> Iterator[tuple[str, ...]]:
-    match term:
-        case t.Load():
-            yield term.path
-        case t.Not() | t.IsNone() | t.Negate():
-            yield from _paths(term.operand)
-        case t.And() | t.Or():
-            for operand in term.operands:
-                yield from _paths(operand)
-        case t.Compare() | t.Arithmetic() | t.Concat():
-            yield from _paths(term.left)
-            yield from _paths(term.right)
-        case t.Within():
-            yield from _paths(term.item)
-            yield from _paths(term.collection)
-        case t.Default():
-            yield from _paths(term.operand)
-            yield from _paths(term.fallback)
-        case t.Listing():
-            for item in term.items:
-                yield from _paths(item)
-        case t.Call():
-            for argument in term.arguments:
-                yield from _paths(argument)
+    return frozenset(path[0] for path in t.paths(term))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,16 +47,12 @@ def may_ask(definitions: Definitions, cadence: Cadence, scope: Mapping[str, obje
     return _ALLOWED
 
 
-def may_send(
-    definitions: Definitions, cadence: Cadence, invitation: Invitation, scope: Mapping[str, object], *, suppressed: bool, now: dt.datetime
-) -> Verdict:
+def may_send(definitions: Definitions, cadence: Cadence, invitation: Invitation, scope: Mapping[str, object], now: dt.datetime) -> Verdict:
     """Everything that is rechecked at the claim for sending."""
     if invitation.state is InvitationState.ANSWERED:
         return Verdict("answered")
     if invitation.state in (InvitationState.EXPIRED, InvitationState.DROPPED):
         return Verdict(invitation.reason or invitation.state.value)
-    if suppressed:
-        return Verdict("suppressed")
     if invitation.lifetime is not None and now > invitation.due + dt.timedelta(seconds=invitation.lifetime):
         return Verdict("expired before it could be sent")
     return may_ask(definitions, cadence, scope)

@@ -1,4 +1,4 @@
-"""The score and the class of an answer, by its survey's metric; the classes themselves are those of `stats`."""
+"""The score and the class of an answer, by the survey's metric. The classes themselves are those of the measures."""
 
 from __future__ import annotations
 
@@ -6,29 +6,36 @@ from collections.abc import Mapping
 
 from engine.dsl.contract import SCALES
 from engine.model.definitions import Question, Survey
-from engine.stats.scores import Scale, ces_class, csat_class, nps_class, sentiment
-
-__all__ = ["rate", "scale_of", "sentiment"]
+from engine.stats import scores
 
 
-def scale_of(question: Question) -> tuple[int, int]:
-    """Lowest and highest score of a scored question."""
-    return question.scale or SCALES[question.type]
+def scale_of(question: Question) -> scores.Scale:
+    """The scale of a scored question: its own, or the one of its type."""
+    return scores.Scale(*(question.scale or SCALES[question.type]))
 
 
 def rate(survey: Survey, values: Mapping[str, object]) -> tuple[float | None, str | None]:
     """Score and category of the metric question; both are None where it was not asked or not answered.
 
-    GCR has a category and no score.
+    NPS: promoter, passive, detractor. CSAT and CES: positive, neutral, negative; a CSAT scale other than 1–5 keeps its
+    proportions (``stats.scores.csat_class``). GCR has a category and no score.
     """
     question = survey.question(survey.metric_question) if survey.metric_question else None
     value = values.get(question.id) if question is not None else None
     if question is None or value is None:
         return None, None
-    if survey.metric == "gcr":
-        return None, str(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None, None
-    if survey.metric == "nps":
-        return float(value), nps_class(value)
-    return float(value), ces_class(value) if survey.metric == "ces" else csat_class(value, Scale(*scale_of(question)))
+    match survey.metric, value:
+        case "nps", int():
+            return float(value), scores.nps_class(value)
+        case "csat", int():
+            return float(value), scores.csat_class(value, scale_of(question))
+        case "ces", int():
+            return float(value), scores.ces_class(value)
+        case "gcr", str():
+            return None, value
+    raise AssertionError(f"{value!r} is no answer to a question of metric {survey.metric}")
+
+
+def sentiment(category: str) -> scores.Sentiment:
+    """positive, neutral or negative, for the categories of every metric."""
+    return scores.sentiment(category)

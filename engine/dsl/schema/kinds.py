@@ -109,7 +109,6 @@ def _connection() -> Schema:
     values: dict[str, Schema] = dict.fromkeys(keys, SCALAR_OR_REFERENCE)
     values["use"] = _choice("a kind of system", *USES)
     values["fields"] = _map_of("a map of our field to theirs", SCALAR, r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")
-    values["tls"] = _choice("how the line is secured", "starttls", "tls", "none")
     values["allow_private"] = BOOLEAN
     return _object("a connection", values, ("use",))
 

@@ -36,7 +36,7 @@ def conforms(kind: str, document: Mapping, findings: Findings, address: str) -> 
         return True
     trapped = _commas(document, findings, address)
     for error in _explainer(kind).iter_errors(document.data):
-        if error.instance not in trapped and not (error.absolute_path and error.absolute_path[-1] in trapped):
+        if not (isinstance(error.instance, str) and error.instance in trapped) and not trapped.intersection(list(error.absolute_path)[-1:]):
             _explain(error, document, findings, address, trapped)
     return False
 

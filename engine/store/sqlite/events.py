@@ -5,10 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from engine.model.events import Event
 from engine.store.protocol import Incoming, Settled, Timer, Waiting
-from engine.store.sqlite.rows import Rows, dumps, instant, marks, micros
+from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, micros
+
+_EVENT = "seq, part, source, id, type, time, data, outcome, subjects"
+
+
+def _waiting(row: Sequence[Any]) -> Waiting:
+    seq, part, source, id_, type_, time, data, outcome, subjects = row
+    return Waiting(
+        seq=seq,
+        part=part,
+        event=Event(id=id_, source=source, type=type_, time=instant(time), data=json.loads(data), outcome=outcome),
+        subjects=None if subjects is None else json.loads(subjects),
+    )
 
 
 class EventRows(Rows):
@@ -37,18 +50,15 @@ class EventRows(Rows):
         return fresh
 
     def waiting(self, limit: int) -> list[Waiting]:
-        rows = self.db.execute(
-            "SELECT seq, part, source, id, type, time, data, outcome, subjects FROM event WHERE state = 0 ORDER BY seq LIMIT ?", (limit,)
-        )
-        return [
-            Waiting(
-                seq=seq,
-                part=part,
-                event=Event(id=id_, source=source, type=type_, time=instant(time), data=json.loads(data), outcome=outcome),
-                subjects=None if subjects is None else json.loads(subjects),
+        return [_waiting(row) for row in self.db.execute(f"SELECT {_EVENT} FROM event WHERE state = 0 ORDER BY seq LIMIT ?", (limit,))]
+
+    def events(self, seqs: Iterable[int]) -> dict[int, Waiting]:
+        found: dict[int, Waiting] = {}
+        for some in chunks(dict.fromkeys(seqs)):
+            found.update(
+                {row[0]: _waiting(row) for row in self.db.execute(f"SELECT {_EVENT} FROM event WHERE seq IN ({marks(some)})", some)}
             )
-            for seq, part, source, id_, type_, time, data, outcome, subjects in rows
-        ]
+        return found
 
     def settle(self, outcomes: Sequence[Settled]) -> None:
         self.db.executemany(
@@ -60,6 +70,10 @@ class EventRows(Rows):
         self.db.executemany(
             "INSERT INTO timer (part, due, kind, ref) VALUES (?,?,?,?)", [(t.part, micros(t.due), t.kind, t.ref) for t in rows]
         )
+
+    def next_timer(self) -> dt.datetime | None:
+        row = self.db.execute("SELECT min(due) FROM timer").fetchone()
+        return None if row[0] is None else instant(row[0])
 
     def due_timers(self, now: dt.datetime, limit: int) -> list[Timer]:
         rows = self.db.execute("SELECT id, part, due, kind, ref FROM timer WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit))

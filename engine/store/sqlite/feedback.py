@@ -1,8 +1,7 @@
-"""Invitations, their tokens, answers, and suppressed addresses."""
+"""Invitations, their tokens, and answers."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterable
 
@@ -132,11 +131,3 @@ class FeedbackRows(Rows):
 
     def funnel(self) -> dict[str, int]:
         return {str(state): int(count) for state, count in self.db.execute("SELECT state, count(*) FROM invitation GROUP BY state")}
-
-    def is_suppressed(self, address_hash: bytes) -> bool:
-        return self.db.execute("SELECT 1 FROM suppression WHERE address = ?", (address_hash,)).fetchone() is not None
-
-    def suppress(self, address_hash: bytes, reason: str, at: dt.datetime) -> None:
-        self.db.execute(
-            "INSERT INTO suppression (address, reason, at) VALUES (?,?,?) ON CONFLICT DO NOTHING", (address_hash, reason, micros(at))
-        )

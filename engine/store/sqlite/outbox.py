@@ -64,7 +64,7 @@ class OutboxRows(Rows):
             return 0
         cursor = self.db.executemany(
             "INSERT INTO outbox (part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects,"
-            " payload, respondent, due, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'pending') ON CONFLICT (part, key) DO NOTHING",
+            " payload, respondent, due, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'pending') ON CONFLICT (key) DO NOTHING",
             values,
         )
         return cursor.rowcount

@@ -26,7 +26,7 @@ MIGRATIONS: tuple[str, ...] = (
         note TEXT,
         trace TEXT
     ) STRICT;
-    CREATE UNIQUE INDEX event_once ON event (part, source, id);
+    CREATE UNIQUE INDEX event_once ON event (source, id);
     CREATE INDEX event_waiting ON event (seq) WHERE state = 0;
 
     CREATE TABLE object (
@@ -85,8 +85,6 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX answer_survey ON answer (survey, category, score);
 
-    CREATE TABLE suppression (address BLOB PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-
     CREATE TABLE timer (
         id INTEGER PRIMARY KEY,
         part INTEGER NOT NULL,
@@ -119,7 +117,7 @@ MIGRATIONS: tuple[str, ...] = (
         external_id TEXT,
         url TEXT
     ) STRICT;
-    CREATE UNIQUE INDEX outbox_once ON outbox (part, key);
+    CREATE UNIQUE INDEX outbox_once ON outbox (key);
     CREATE INDEX outbox_due ON outbox (connection, due) WHERE state = 'pending';
     CREATE INDEX outbox_sending ON outbox (deadline) WHERE state = 'sending';
     CREATE INDEX outbox_trouble ON outbox (state) WHERE state IN ('unknown', 'dead', 'dropped');

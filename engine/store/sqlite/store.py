@@ -151,6 +151,20 @@ class SqliteStore:
             connection.execute("ROLLBACK")
 
 
+def read_only(path: Path, work: Callable[[Transaction], T]) -> T:
+    """Look into a store, whoever is writing to it."""
+    connection = _connect(path, read_only=True)
+    try:
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if found != VERSION:
+            raise StoreError(f"the store {path} has format {found}; this version of Sounding knows {VERSION}")
+        return work(SqliteTransaction(connection))
+    except sqlite3.Error as error:
+        raise StoreError(f"the store {path} cannot be read: {error}") from error
+    finally:
+        connection.close()
+
+
 def _resolve(jobs: list[_Job]) -> None:
     for job in jobs:
         if job.future.done():

@@ -1,0 +1,1 @@
+"""Connections as configured: secrets resolved at the start, adapters made once."""

@@ -1,0 +1,1 @@
+"""Deployed versions: what was applied, and the compiled rules of each version that something still follows."""

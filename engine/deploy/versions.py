@@ -1,0 +1,112 @@
+"""Definitions → a deployment and back, with the compiled rules kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections import OrderedDict
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.errors import RefusedError
+from engine.model.codec import LANGUAGE, decode, encode, fingerprint
+from engine.model.definitions import KIND_OF, Definition, Definitions, Project
+from engine.rules.compile import RuleSet
+from engine.store.protocol import Deployment, Transaction
+
+_KEPT = 32  # compiled versions; an older one is compiled again when a run or an answer still needs it
+
+
+def pack(definitions: Definitions, *, at: dt.datetime, by: str, commit: str | None) -> Deployment:
+    """The deployment that would make ``definitions`` current; its number is given by the store."""
+    by_address = definitions.by_address()
+    fingerprints = {name: fingerprint(definition) for name, definition in by_address.items()}
+    whole = hashlib.sha256("\n".join(f"{name} {fingerprints[name]}" for name in sorted(fingerprints)).encode()).hexdigest()[:32]
+    return Deployment(
+        id=0,
+        at=at,
+        by=by,
+        commit=commit,
+        fingerprint=whole,
+        language=LANGUAGE,
+        bodies={name: json.dumps(encode(definition), ensure_ascii=False, separators=(",", ":")) for name, definition in by_address.items()},
+        fingerprints=fingerprints,
+    )
+
+
+def unpack(deployment: Deployment) -> Definitions:
+    """The definitions of a deployment. Raises RefusedError where they were written in a later language."""
+    if deployment.language > LANGUAGE:
+        raise RefusedError(
+            f"deployment {deployment.id} is written in language {deployment.language}; this version knows {LANGUAGE}. Update Sounding"
+        )
+    groups: dict[str, dict[str, Any]] = {"survey": {}, "audience": {}, "cadence": {}, "automation": {}, "template": {}}
+    project: Project | None = None
+    for body in deployment.bodies.values():
+        definition: Definition = decode(json.loads(body))
+        if isinstance(definition, Project):
+            project = definition
+        else:
+            groups[KIND_OF[type(definition)]][definition.name] = definition
+    if project is None:
+        raise RefusedError(f"deployment {deployment.id} has no project: the store is damaged")
+    return Definitions(
+        project=project,
+        surveys=groups["survey"],
+        audiences=groups["audience"],
+        cadences=groups["cadence"],
+        automations=groups["automation"],
+        templates=groups["template"],
+    )
+
+
+class Version:
+    """One deployment, compiled."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.number = deployment.id
+        self.fingerprint = deployment.fingerprint
+        self.fingerprints = deployment.fingerprints
+        self.definitions = unpack(deployment)
+        self.rules = RuleSet(self.definitions)
+        self.zone = ZoneInfo(self.definitions.project.timezone)
+
+
+class Versions:
+    """The current version, and the earlier ones by number. Used from the store's thread, within a transaction."""
+
+    def __init__(self) -> None:
+        self.current: Version | None = None
+        self._kept: OrderedDict[int, Version] = OrderedDict()
+
+    def refresh(self, tx: Transaction) -> Version | None:
+        """Take the newest deployment up as the current one."""
+        deployment = tx.deployment()
+        if deployment is not None and (self.current is None or self.current.number != deployment.id):
+            self.current = self._keep(Version(deployment))
+        return self.current
+
+    def get(self, tx: Transaction, number: int) -> Version:
+        found = self._kept.get(number)
+        if found is not None:
+            self._kept.move_to_end(number)
+            return found
+        deployment = tx.deployment(number)
+        if deployment is None:
+            raise RefusedError(f"the store has no deployment {number}")
+        return self._keep(Version(deployment))
+
+    def _keep(self, version: Version) -> Version:
+        self._kept[version.number] = version
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return version
+
+
+def apply(tx: Transaction, deployment: Deployment) -> tuple[int, bool]:
+    """Make a deployment current. Returns its number, and whether anything changed: applying the same again does nothing."""
+    current = tx.deployment()
+    if current is not None and current.fingerprint == deployment.fingerprint:
+        return current.id, False
+    return tx.deploy(deployment), True

@@ -1,0 +1,36 @@
+"""The invitation that is sent where a cadence names no template."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from engine.dsl.templates import Scan
+from engine.model.definitions import MessageTemplate, Template, Text
+from engine.model.span import Span
+from engine.model.terms import Expression
+from engine.model.types import TEXT
+
+_SUBJECTS = {"ru": "Ваше мнение важно для нас", "uk": "Ваша думка важлива для нас", "en": "Your opinion matters to us"}
+_TEXTS = {
+    "ru": "Здравствуйте!\n\nОтветьте, пожалуйста, на несколько вопросов, это займёт минуту:\n{{ link }}\n\nСпасибо!\n",
+    "uk": "Вітаємо!\n\nДайте, будь ласка, відповідь на кілька запитань, це займе хвилину:\n{{ link }}\n\nДякуємо!\n",
+    "en": "Hello,\n\nplease answer a few questions, it takes a minute:\n{{ link }}\n\nThank you!\n",
+}
+
+
+@cache
+def invitation() -> MessageTemplate:
+    return MessageTemplate(name="bundled_invitation", subject=_text(_SUBJECTS), text=_text(_TEXTS), at=_AT)
+
+
+_AT = Span("", 1, 1, 1, 1)
+
+
+def _text(by_language: dict[str, str]) -> Text:
+    return Text(by_language={language: _template(text) for language, text in by_language.items()}, at=_AT)
+
+
+def _template(text: str) -> Template:
+    scan = Scan(text, {"link": TEXT}).run()
+    assert not scan.problems
+    return Template(text=text, body=scan.body, expressions=tuple(Expression(text=f.text, term=f.term, at=_AT) for f in scan.found), at=_AT)

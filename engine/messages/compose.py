@@ -1,0 +1,94 @@
+"""A step or an invitation, with the scope of its moment → the request that an adapter carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.messages import bundled
+from engine.messages.render import render_template, template_value
+from engine.model.definitions import Cadence, Definitions, MessageTemplate, Step, Template, Text
+from engine.model.delivery import EmailRequest, Request, TicketRequest, WebhookRequest
+
+Scope = Mapping[str, object]
+
+
+class NoAddressError(Exception):
+    """The contact cannot be reached by this channel; the message is the reason."""
+
+
+def language_of(scope: Scope, definitions: Definitions) -> str:
+    """The contact's language where the project speaks it, else the project's first."""
+    contact = scope.get("contact")
+    wanted = contact.get("language") if isinstance(contact, Mapping) else None
+    languages = definitions.project.languages
+    if isinstance(wanted, str):
+        return wanted if wanted in languages else next((known for known in languages if known == wanted.split("-")[0]), languages[0])
+    return languages[0]
+
+
+def invitation_email(definitions: Definitions, cadence: Cadence, scope: Scope, link: str, key: str) -> EmailRequest:
+    """The invitation's mail. Raises NoAddressError."""
+    template = definitions.templates.get(cadence.invite) if cadence.invite is not None else bundled.invitation()
+    return _email(definitions, template or bundled.invitation(), {**scope, "link": link}, key)
+
+
+def step_request(definitions: Definitions, step: Step, scope: Scope, key: str) -> Request:
+    """What a step asks for. Raises NoAddressError."""
+    language = language_of(scope, definitions)
+
+    def words(name: str) -> str | None:
+        value = step.content.get(name)
+        return render_template(value.pick(language, definitions.project.languages[0]), scope) if isinstance(value, Text) else None
+
+    match step.action:
+        case "ticket":
+            contact = scope.get("contact")
+            person = contact if isinstance(contact, Mapping) else {}
+            priority, tags = step.content.get("priority"), step.content.get("tags")
+            return TicketRequest(
+                key=key,
+                title=words("title") or "",
+                body=words("body") or words("title") or "",
+                priority=priority if isinstance(priority, str) else None,
+                requester_name=person.get("name"),
+                requester_email=person.get("email"),
+                tags=tags if isinstance(tags, tuple) else (),
+            )
+        case "email":
+            name = step.content.get("template")
+            if isinstance(name, str):
+                return _email(definitions, definitions.templates[name], scope, key)
+            to, to_name = _recipient(scope)
+            return EmailRequest(key=key, to=to, to_name=to_name, subject=words("subject") or "", text=words("body") or "")
+        case "webhook":
+            data = step.content["data"]
+            assert isinstance(data, Mapping)
+            return WebhookRequest(key=key, body={name: _json(template, scope) for name, template in data.items()})
+    raise AssertionError(f"no request for {step.action}")
+
+
+def _json(template: object, scope: Scope) -> object:
+    assert isinstance(template, Template)
+    value = template_value(template, scope)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else render_template(template, scope)
+
+
+def _email(definitions: Definitions, template: MessageTemplate, scope: Scope, key: str) -> EmailRequest:
+    language, fallback = language_of(scope, definitions), definitions.project.languages[0]
+    to, to_name = _recipient(scope)
+    subject = (
+        render_template(template.subject.pick(language, fallback), scope) if template.subject is not None else definitions.project.name
+    )
+    return EmailRequest(
+        key=key, to=to, to_name=to_name, subject=subject, text=render_template(template.text.pick(language, fallback), scope)
+    )
+
+
+def _recipient(scope: Scope) -> tuple[str, str | None]:
+    contact = scope.get("contact")
+    if not isinstance(contact, Mapping):
+        raise NoAddressError("no contact")
+    to, name = contact.get("email"), contact.get("name")
+    if not isinstance(to, str) or not to:
+        raise NoAddressError("the contact has no e-mail address")
+    return to, name if isinstance(name, str) else None
