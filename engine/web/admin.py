@@ -1,0 +1,109 @@
+"""The second listener: an overview, metrics, and whether the daemon is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from engine.errors import StoreError
+from engine.insight.scores import UNITS, response_rate, survey_scores
+from engine.model.delivery import DeliveryState
+from engine.runtime.service import Service
+from engine.store.protocol import Transaction
+
+_TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD, DeliveryState.DROPPED)
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+)
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def admin_app(service: Service) -> Starlette:
+    async def overview(request: Request) -> Response:
+        data = await service.store.read(lambda tx: _overview(tx, service))
+        return HTMLResponse(_TEMPLATES.get_template("overview.html").render(data), headers=_HEADERS)
+
+    async def metrics(request: Request) -> Response:
+        counts = await service.store.read(lambda tx: tx.counts())
+        return Response(generate_latest(_registry(service, counts)), media_type=CONTENT_TYPE_LATEST)
+
+    async def healthy(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        """Ready means: a version is deployed and the store takes a write."""
+        try:
+            await service.store.write(lambda tx: tx.setting("ready"))
+        except StoreError as error:
+            return JSONResponse({"status": "not ready", "reason": str(error)}, status_code=503)
+        if service.version is None:
+            return JSONResponse({"status": "not ready", "reason": "no version is applied"}, status_code=503)
+        return JSONResponse({"status": "ready", "deployment": service.version.number})
+
+    return Starlette(
+        routes=[
+            Route("/", overview),
+            Route("/metrics", metrics),
+            Route("/healthz", healthy),
+            Route("/readyz", ready),
+        ]
+    )
+
+
+def _overview(tx: Transaction, service: Service) -> dict[str, Any]:
+    version = service.version
+    return {
+        "project": version.definitions.project.name if version else "",
+        "deployment": version.number if version else None,
+        "scores": survey_scores(tx, version.definitions) if version else [],
+        "units": UNITS,
+        "response": response_rate(tx),
+        "funnel": tx.funnel(),
+        "counts": tx.counts(),
+        "trouble": tx.outbox(_TROUBLE, 20),
+        "pending": tx.outbox((DeliveryState.PENDING, DeliveryState.SENDING), 10),
+    }
+
+
+class _Snapshot:
+    """Prometheus asks a collector; ours has the numbers already."""
+
+    def __init__(self, service: Service, counts: dict[str, int]) -> None:
+        self._service, self._counts = service, counts
+
+    def collect(self) -> list[Any]:
+        meter = self._service.meter
+        events = CounterMetricFamily("sounding_events", "Events since the start", labels=["what"])
+        events.add_metric(["accepted"], meter.accepted)
+        events.add_metric(["repeated"], meter.repeated)
+        events.add_metric(["decided"], meter.decided)
+        events.add_metric(["parked"], meter.parked)
+        deliveries = CounterMetricFamily("sounding_deliveries", "Deliveries since the start", labels=["connection", "result"])
+        for name, courier in meter.couriers.items():
+            tally = courier.tally
+            for result, value in (("sent", tally.sent), ("retried", tally.retried), ("dead", tally.dead), ("unknown", tally.unknown)):
+                deliveries.add_metric([name, result], value)
+        rows = GaugeMetricFamily("sounding_rows", "Rows in the store", labels=["what"])
+        for what, value in sorted(self._counts.items()):
+            rows.add_metric([what], value)
+        return [events, deliveries, rows]
+
+
+def _registry(service: Service, counts: dict[str, int]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(service, counts))
+    return registry

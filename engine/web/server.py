@@ -1,0 +1,99 @@
+"""An HTTP server inside the daemon's event loop, on sockets that were bound before anything else started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from engine.errors import RefusedError, UsageError
+
+BACKLOG = 2048
+GRACE = 10  # seconds that open requests get at the end
+
+
+class _Server(uvicorn.Server):
+    """Signals are the daemon's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """Serves an ASGI application on sockets until it is stopped."""
+
+    def __init__(self, app: Any, sock: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            lifespan="off",
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE,
+        )
+        self._server = _Server(config)
+        self._socket = sock
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+                raise RefusedError("the HTTP server did not start")
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Open requests are answered first."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+def bind(address: str, flag: str) -> socket.socket:
+    """A listening socket for HOST:PORT. Raises UsageError for what is no address, RefusedError where it cannot be had."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"{flag} {address}: write HOST:PORT, as 127.0.0.1:8080")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, int(port)))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise RefusedError(f"{flag} {address}: {error.strerror}. Choose another port, or stop what uses this one") from error
+    sock.setblocking(False)
+    return sock
+
+
+def bind_unix(path: str) -> socket.socket:
+    """A listening socket in the file system that only this user may open. The store's lock makes sure that a left-over one is dead."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        sock.bind(path)
+        os.chmod(path, 0o600)
+        sock.listen(16)
+    except OSError as error:
+        sock.close()
+        raise RefusedError(f"the control socket {path} cannot be made: {error}") from error
+    sock.setblocking(False)
+    return sock
+
+
+def is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    return host in ("localhost", "::1") or host.startswith("127.")
