@@ -1,0 +1,71 @@
+"""`sounding apply`."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from pathlib import Path
+
+import click
+
+from engine.cli.options import project_argument, project_option, store_option
+from engine.cli.project import checked, git_commit
+from engine.model.definitions import Definitions
+
+
+@click.command("apply")
+@project_option
+@project_argument
+@store_option
+def command(project: Path, folder: Path | None, store: str) -> int:
+    """Make the project the version that the daemon runs. Applying the same again changes nothing.
+
+    A running daemon takes the new version up at once; its connections and addresses are read when it starts.
+    """
+    root = folder or project
+    definitions = checked(root)
+    number, changed = asyncio.run(_apply(definitions, root, store))
+    click.echo(f"deployment {number} is current" if changed else f"deployment {number} is current already; nothing changed")
+    return 0
+
+
+async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, bool]:
+    from engine.clock import SystemClock
+    from engine.deploy.versions import apply, pack
+    from engine.model.codec import encode
+    from engine.store.open import open_store, store_path
+    from engine.web.control import send, socket_path
+
+    by, commit = _who(), git_commit(root)
+    path = store_path(url, root)
+    if socket_path(path).exists() and _in_use(path):
+        said = await send(path, "/apply", {"definitions": encode(definitions), "by": by, "commit": commit})
+        return int(said["deployment"]), bool(said["changed"])
+    store = open_store(url, root)
+    try:
+        deployment = pack(definitions, at=SystemClock().now(), by=by, commit=commit)
+        return await store.write(lambda tx: apply(tx, deployment))
+    finally:
+        await store.close()
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _in_use(path: Path) -> bool:
+    """Whether another process holds the store."""
+    import fcntl
+
+    try:
+        with path.with_name(path.name + ".lock").open("a+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,74 @@
+"""`sounding decide`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from engine.cli.options import project_argument, project_option
+from engine.cli.project import checked
+from engine.clock import SystemClock
+from engine.errors import SoundingError
+from engine.model.definitions import Automation
+from engine.model.events import Event
+from engine.rules.compile import RuleSet
+from engine.rules.facts import conform
+from engine.rules.scope import situation
+
+
+@click.command("decide")
+@project_option
+@project_argument
+@click.option("--events", "file", type=click.File("rb"), required=True, help="CloudEvents, one a line; - for standard input.")
+def command(project: Path, folder: Path | None, file: Any) -> int:
+    """Print, for each event of a file, the automations whose `if` holds. No state is read and nothing is sent.
+
+    A line that is no event is named on stderr, and the exit code is 1 at the end.
+    """
+    from engine.runtime.cloudevents import from_json
+
+    definitions = checked(folder or project)
+    rules = RuleSet(definitions)
+    zone = ZoneInfo(definitions.project.timezone)
+    now = SystemClock().now()
+    failed = False
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            event = from_json(json.loads(line), now)
+            names = decide_event(rules, zone, event)
+        except (ValueError, RecursionError) as error:
+            click.echo(f"line {number}: no JSON: {error}", err=True)
+            failed = True
+        except SoundingError as error:
+            click.echo(f"line {number}: {error}", err=True)
+            failed = True
+        else:
+            sys.stdout.write(json.dumps({"event": event.id, "automations": names}, ensure_ascii=False) + "\n")
+    return int(failed)
+
+
+def decide_event(rules: RuleSet, zone: ZoneInfo, event: Event) -> list[str]:
+    """The names of the automations that hold, in address order. Raises SoundingError where the data do not fit the contract."""
+    kind = rules.events.get(event.type)
+    if kind is None:
+        return []
+    contract = rules.definitions.project.objects
+    objects: dict[str, Mapping[str, Any]] = {}
+    misfits = []
+    for name, raw in event.data.items():
+        if name in contract and isinstance(raw, Mapping):
+            objects[name], wrong = conform(name, contract[name], raw)
+            misfits += wrong
+    there = situation(rules.definitions, kind, event.data, objects, event.time, zone)
+    refused = [m for m in [*misfits, *there.misfits] if m.required]
+    if refused and rules.candidates(event.type):
+        raise SoundingError("; ".join(dict.fromkeys(f"{m.path} must be {m.wanted}, but is {m.got}" for m in refused)))
+    return [c.rule.name for c in rules.holding(event.type, there.scope) if isinstance(c.rule, Automation)]

@@ -1,0 +1,63 @@
+"""`sounding outbox`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from engine.cli.options import format_option, project_option, store_option
+from engine.errors import StoreError
+from engine.model.delivery import DeliveryState
+
+
+@click.group("outbox")
+def command() -> None:
+    """What is waiting to be sent, in doubt or given up."""
+
+
+@command.command("list")
+@project_option
+@store_option
+@format_option("text", "json")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([s.value for s in DeliveryState]),
+    default=("pending", "sending", "unknown", "dead", "dropped"),
+    help="Only these; may be repeated.",
+)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, help="How many, newest first.")
+def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limit: int) -> int:
+    """List deliveries with the reason why they are where they are."""
+    from engine.store.open import store_path
+    from engine.store.sqlite.store import read_only
+
+    path = store_path(store, project)
+    if not path.exists():
+        raise StoreError(f"there is no store at {path}. Run `sounding apply` first, or name one with --store")
+    wanted = [DeliveryState(state) for state in states]
+    lines = read_only(path, lambda tx: tx.outbox(wanted, limit))
+    rows = [
+        {
+            "id": line.delivery.id,
+            "state": line.delivery.state.value,
+            "action": line.delivery.action,
+            "connection": line.delivery.connection,
+            "origin": line.delivery.origin,
+            "attempt": line.delivery.attempt,
+            "due": line.due.isoformat(),
+            "key": line.delivery.key,
+            "reason": line.reason,
+        }
+        for line in lines
+    ]
+    if format_ == "json":
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    for row in rows:
+        click.echo(f"{row['id']:>7}  {row['state']:<8} {row['action']:<8} {row['origin']}  attempt {row['attempt']}  {row['reason'] or ''}")
+    click.echo(f"{len(rows)} of the outbox", err=True)
+    return 0

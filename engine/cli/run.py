@@ -1,0 +1,38 @@
+"""`sounding run`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from engine.cli.options import project_argument, project_option, store_option
+from engine.cli.project import checked, git_commit
+
+
+@click.command("run")
+@project_option
+@project_argument
+@store_option
+@click.option("--listen", default="127.0.0.1:8080", help="Where events come in and surveys are answered.")
+@click.option("--admin", default="127.0.0.1:8081", help="Where the overview, metrics and health are.")
+@click.option("--apply", "apply_", is_flag=True, help="Apply the project first.")
+def command(project: Path, folder: Path | None, store: str, listen: str, admin: str, apply_: bool) -> int:
+    """Run the daemon on what is applied to the store, until SIGTERM.
+
+    Events come in at POST /events and /hooks/CONNECTION, surveys are answered at /s/TOKEN. An event is acknowledged when it is
+    on disk. SIGTERM finishes what is at hand and leaves the rest on disk.
+    """
+    from engine import daemon  # HTTP servers and adapters are heavy, and only the daemon needs them
+
+    root = folder or project
+    daemon.configure_logging()
+    definitions = checked(root) if apply_ else None
+    options = daemon.Options(root=root, store=store, listen=listen, admin=admin, apply=definitions, commit=git_commit(root))
+
+    def ready(public: str, overview: str) -> None:
+        click.echo(f"listening on {public}, overview on {overview}", err=True)
+
+    asyncio.run(daemon.run(options, ready))
+    return 0

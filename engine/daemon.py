@@ -1,0 +1,204 @@
+"""The composition root: a store, the runtime, an adapter for each connection, and two listeners become one daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+from starlette.applications import Starlette
+
+from engine.channels.email import SmtpAdapter
+from engine.channels.webhook import WebhookAdapter
+from engine.clock import Clock, SystemClock
+from engine.connections.secrets import resolve, settings
+from engine.crm.bitrix24 import Bitrix24Adapter
+from engine.deploy.versions import Version, pack
+from engine.desks.zendesk import ZendeskAdapter
+from engine.dsl.uses import USES
+from engine.errors import RefusedError, UsageError
+from engine.model.definitions import Definitions
+from engine.model.delivery import Adapter
+from engine.net.client import HttpClient
+from engine.runtime.respondents import StoredRespondents
+from engine.runtime.service import Service
+from engine.store.open import open_store, store_path
+from engine.web.admin import admin_app
+from engine.web.control import control_app, socket_path
+from engine.web.inbound import inbound_routes
+from engine.web.server import HttpServer, bind, bind_unix, is_loopback
+from engine.web.survey import survey_routes
+
+Settings = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    root: Path  # of the project; relative paths start here
+    store: str
+    listen: str
+    admin: str
+    apply: Definitions | None  # to be made current before anything starts
+    by: str = "run --apply"
+    commit: str | None = None
+
+
+async def run(options: Options, ready: Callable[[str, str], None]) -> None:
+    """Runs until SIGTERM or SIGINT, then finishes what is at hand. Calls ``ready`` with the addresses of both listeners.
+
+    Raises a SoundingError that says why it will not start.
+    """
+    if not is_loopback(options.admin):
+        raise UsageError(f"--admin {options.admin}: beyond loopback the overview needs a login, which this version does not have")
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        public, admin = bind(options.listen, "--listen"), bind(options.admin, "--admin")
+        stack.callback(public.close)
+        stack.callback(admin.close)
+        here = f"http://{_address(public.getsockname())}"
+        store = open_store(options.store, options.root)
+        stack.push_async_callback(store.close)
+        service = Service(store, clock, public_url=here)
+        if options.apply is not None:
+            await service.deploy(pack(options.apply, at=clock.now(), by=options.by, commit=options.commit))
+        version = await service.load()
+        if version is None:
+            raise RefusedError("nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`")
+        service.public_url = _public_url(version, options, here)
+        adapters, tokens, hooks = await _connect(version, options.root, clock, stack)
+        await service.start(adapters)
+        stack.push_async_callback(service.stop)
+        respondents = StoredRespondents(store, service.versions, clock, service.wake)
+        language = version.definitions.project.languages[0]
+        routes = survey_routes(respondents, default_language=language)
+        routes += inbound_routes(service, clock, event_tokens=tokens, hook_tokens=hooks)
+        control = bind_unix(str(socket_path(store_path(options.store, options.root))))
+        stack.callback(_remove, socket_path(store_path(options.store, options.root)))
+        stack.callback(control.close)
+        for app, sock in ((Starlette(routes=routes), public), (admin_app(service), admin), (control_app(service), control)):
+            server = HttpServer(app, sock)
+            await server.start()
+            stack.push_async_callback(server.stop)
+        ready(here, f"http://{_address(admin.getsockname())}")
+        await _signalled()
+        structlog.get_logger("daemon").info("stopping: finishing what is at hand")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _address(name: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"{host}:{name[1]}"
+
+
+def _public_url(version: Version, options: Options, here: str) -> str:
+    configured = version.definitions.project.public_url
+    if configured is not None:
+        return str(resolve(configured, options.root, "project.public_url"))
+    if not is_loopback(options.listen):
+        raise RefusedError(f"--listen {options.listen}: links to surveys need `public_url` in sounding.yaml when customers can reach this")
+    return here
+
+
+async def _signalled() -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    # A second signal ends the daemon at once: what is on disk is safe anyway.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+
+
+async def _connect(
+    version: Version, root: Path, clock: Clock, stack: contextlib.AsyncExitStack
+) -> tuple[dict[str, Adapter], list[str], dict[str, str]]:
+    """The adapter of each connection, the tokens that open `/events`, and the one each hook must carry."""
+    adapters: dict[str, Adapter] = {}
+    tokens: list[str] = []
+    hooks: dict[str, str] = {}
+    for name, connection in version.definitions.project.connections.items():
+        values = settings(connection, root)
+        if connection.use == "events":
+            tokens.append(str(values["token"]))
+            continue
+        http = HttpClient(allow_private=bool(values.get("allow_private", False)))
+        stack.push_async_callback(http.close)
+        adapters[name] = _FACTORIES[connection.use](name, values, version, http, clock)
+        if USES[connection.use].hooks:
+            hooks[name] = str(values["token"])
+    return adapters, tokens, hooks
+
+
+Factory = Callable[[str, Settings, Version, HttpClient, Clock], Adapter]
+
+
+_TLS: Mapping[str, Literal["starttls", "tls", "none"]] = {"starttls": "starttls", "tls": "tls", "none": "none"}
+
+
+def _smtp(name: str, values: Settings, version: Version, http: HttpClient, clock: Clock) -> Adapter:
+    tls = _TLS.get(str(values.get("tls", "starttls")))
+    if tls is None:
+        raise UsageError(f"connections.{name}.tls must be one of {', '.join(_TLS)}")
+    return SmtpAdapter(
+        host=str(values["host"]),
+        port=_integer(name, "port", values.get("port", 465 if tls == "tls" else 587)),
+        tls=tls,
+        user=_text(values.get("user")),
+        password=_text(values.get("password")),
+        sender=str(values["from"]),
+        timeout=float(_integer(name, "timeout", values.get("timeout", 30))),
+        connections=_integer(name, "connections", values.get("connections", 4)),
+        clock=clock,
+    )
+
+
+def _zendesk(name: str, values: Settings, version: Version, http: HttpClient, clock: Clock) -> Adapter:
+    return ZendeskAdapter(http, url=str(values["url"]), user=str(values["user"]), token=str(values["token"]))
+
+
+def _bitrix24(name: str, values: Settings, version: Version, http: HttpClient, clock: Clock) -> Adapter:
+    fields = values.get("fields", {})
+    assert isinstance(fields, Mapping)
+    return Bitrix24Adapter(http, url=str(values["url"]), source=name, objects=version.definitions.project.objects, fields=fields)
+
+
+def _webhook(name: str, values: Settings, version: Version, http: HttpClient, clock: Clock) -> Adapter:
+    return WebhookAdapter(http, url=str(values["url"]), clock=clock, secret=_text(values.get("secret")))
+
+
+_FACTORIES: Mapping[str, Factory] = {"smtp": _smtp, "zendesk": _zendesk, "bitrix24": _bitrix24, "webhook": _webhook}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _integer(connection: str, key: str, value: object) -> int:
+    text = str(value)
+    if not text.isdigit():
+        raise UsageError(f"connections.{connection}.{key} must be a whole number")
+    return int(text)
+
+
+def configure_logging() -> None:
+    """Logs go to stderr, one line each; data go to stdout."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,1 @@
+"""The engine at work: events in, decisions, effects out — each promise kept by one transaction."""

@@ -1,0 +1,195 @@
+"""Who and what an event is about: objects found by their names, merged with what is stored.
+
+Newer data win by the event's time, field by field. A contact is known under each source's id and by the identity fields of
+the project; every other object under its source's id.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from zlib import crc32
+
+from engine.model.definitions import Definitions
+from engine.model.events import Record
+from engine.rules.facts import Misfit, conform
+from engine.store.protocol import PARTITIONS, Transaction, Waiting
+
+
+def object_key(kind: str, source: str, id_: str) -> str:
+    """The key of an object seen for the first time. It says nothing about whom it stands for."""
+    return hashlib.blake2b(f"{kind}\0{source}\0{id_}".encode(), digest_size=12).hexdigest()
+
+
+def part_of(key: str) -> int:
+    """The partition of a key."""
+    return crc32(key.encode()) % PARTITIONS
+
+
+def event_part(source: str, id_: str, data: Mapping[str, Any]) -> int:
+    """Where an event waits: with its contact as far as that is known before anything is looked up."""
+    contact = data.get("contact")
+    name = contact.get("id") if isinstance(contact, Mapping) else None
+    return part_of(object_key("contact", source, str(name)) if name is not None else f"{source}\0{id_}")
+
+
+@dataclass(slots=True)
+class Brought:
+    """The objects that one event carries, merged: kind → record; and what was wrong with its data."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    changed: dict[str, list[str]] = field(default_factory=dict)  # kind → fields whose value is another one now
+    misfits: list[Misfit] = field(default_factory=list)
+
+
+class People:
+    """The objects behind a batch of events: loaded together, changed in memory, written back together."""
+
+    def __init__(self, tx: Transaction, definitions: Definitions, waiting: Iterable[Waiting]) -> None:
+        self._tx = tx
+        self._objects = definitions.project.objects
+        self._identity = [name for name in definitions.project.identity if name != "crm.id"]
+        self._records: dict[tuple[str, str], Record] = {}
+        self._dirty: set[tuple[str, str]] = set()
+        self._new_aliases: dict[tuple[str, str], str] = {}
+        rows = list(waiting)
+        self._aliases = tx.aliases(name for row in rows for name in self._contact_names(row.event.source, row.event.data.get("contact")))
+        self._load(self._keys(rows))
+        self._load((kind, key) for record in list(self._records.values()) for kind, key in record.links.items())
+
+    def _keys(self, rows: list[Waiting]) -> Iterator[tuple[str, str]]:
+        for row in rows:
+            if row.subjects is not None:
+                yield from row.subjects.items()
+                continue
+            for kind, raw in row.event.data.items():
+                if kind in self._objects and isinstance(raw, Mapping):
+                    key = self._find(kind, row.event.source, raw)
+                    if key is not None:
+                        yield kind, key
+
+    def _load(self, wanted: Iterable[tuple[str, str]]) -> None:
+        self._records.update(self._tx.records(pair for pair in wanted if pair not in self._records))
+
+    def _contact_names(self, source: str, raw: object) -> list[tuple[str, str]]:
+        """The names by which a contact's data say who it is: the source's id, then the identity fields in the project's order."""
+        if not isinstance(raw, Mapping):
+            return []
+        names = [(f"contact@{source}", str(raw["id"]))] if raw.get("id") not in (None, "") else []
+        contract = self._objects.get("contact")
+        if contract is None:
+            return names
+        given, _ = conform("contact", contract, raw)
+        for field_name in self._identity:
+            value = given.get(field_name)
+            if isinstance(value, str) and value:
+                names.append((f"contact.{field_name}", value.casefold()))
+        return names
+
+    def _find(self, kind: str, source: str, raw: Mapping[str, Any]) -> str | None:
+        """The key of the object that ``raw`` is about; None where it names nobody."""
+        if kind != "contact":
+            return object_key(kind, source, str(raw["id"])) if raw.get("id") not in (None, "") else None
+        names = self._contact_names(source, raw)
+        for name in names:
+            known = self._new_aliases.get(name) or self._aliases.get(name)
+            if known is not None:
+                return known
+        return object_key("contact", *names[0]) if names else None
+
+    def record(self, kind: str, key: str) -> Record | None:
+        if (kind, key) not in self._records:
+            self._load([(kind, key)])
+        return self._records.get((kind, key))
+
+    def bring(self, row: Waiting) -> Brought:
+        """Merge what an event carries. Nothing is merged where a required field does not fit."""
+        event = row.event
+        brought = Brought()
+        merged: list[tuple[str, Record | None, Record]] = []
+        for kind, contract in self._objects.items():
+            raw = event.data.get(kind)
+            if not isinstance(raw, Mapping):
+                continue
+            key = self._find(kind, event.source, raw)
+            if key is None:
+                brought.misfits.append(Misfit(f"{kind}.id", "text", "nothing", True))
+                continue
+            fields, misfits = conform(kind, contract, raw)
+            brought.misfits += misfits
+            before = self.record(kind, key)
+            merged.append((kind, before, _merge(before, kind, key, event.source, fields, event.time)))
+        if any(misfit.required for misfit in brought.misfits):
+            return brought
+        keys = {kind: record.key for kind, _, record in merged}
+        for kind, before, record in merged:
+            linked = {other: key for other, key in keys.items() if other != kind and _links(kind, other)}
+            after = replace(record, links={**record.links, **linked})
+            if after != before:
+                self._put(after)
+            brought.records[kind] = after
+            brought.changed[kind] = [name for name in after.data if before is None or before.data.get(name) != after.data[name]]
+        contact = event.data.get("contact")
+        if "contact" in keys:
+            for name in self._contact_names(event.source, contact):
+                if name not in self._aliases and name not in self._new_aliases:
+                    self._new_aliases[name] = keys["contact"]
+        return brought
+
+    def around(self, records: Mapping[str, Record]) -> dict[str, Record]:
+        """The records with the contact and company that they are linked to."""
+        found = dict(records)
+        for kind in ("contact", "company"):
+            for record in list(found.values()):
+                key = record.links.get(kind)
+                linked = self.record(kind, key) if key is not None and kind not in found else None
+                if linked is not None:
+                    found[kind] = linked
+        return found
+
+    def update(self, kind: str, key: str, values: Mapping[str, Any], at: dt.datetime) -> None:
+        """Change our copy of an object."""
+        record = self.record(kind, key)
+        if record is not None:
+            self._put(_merge(record, kind, key, record.source, values, at))
+
+    def _put(self, record: Record) -> None:
+        self._records[record.kind, record.key] = record
+        self._dirty.add((record.kind, record.key))
+
+    def flush(self) -> None:
+        self._tx.save_records(self._records[pair] for pair in self._dirty)
+        self._tx.add_aliases((kind, value, key) for (kind, value), key in self._new_aliases.items())
+
+
+def _links(kind: str, other: str) -> bool:
+    """Objects lead to their contact and company; a contact to its company."""
+    return other == "company" if kind == "contact" else kind != "company" and other in ("contact", "company")
+
+
+def _merge(before: Record | None, kind: str, key: str, source: str, fields: Mapping[str, Any], at: dt.datetime) -> Record:
+    stamp = at.isoformat(timespec="microseconds")
+    if before is None:
+        data = {name: value for name, value in fields.items() if value is not None}
+        return Record(
+            kind=kind,
+            key=key,
+            part=part_of(key),
+            source=source,
+            id=str(fields.get("id", "")),
+            data=data,
+            times=dict.fromkeys((name for name in fields if name != "id"), stamp),
+        )
+    data, times = dict(before.data), dict(before.times)
+    for name, value in fields.items():
+        if name == "id" or times.get(name, "") > stamp:
+            continue
+        times[name] = stamp
+        if value is None:
+            data.pop(name, None)
+        else:
+            data[name] = value
+    return replace(before, data=data, times=times)

@@ -1,0 +1,167 @@
+"""The engine while it runs: turns over the inbox, a courier for each connection, and the doors through which things come in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from engine.clock import Clock
+from engine.deploy.versions import Version, Versions, apply
+from engine.errors import StoreError
+from engine.model.delivery import Adapter, Delivery, Repeat
+from engine.model.events import Event
+from engine.runtime.claim import recover
+from engine.runtime.deliver import Courier
+from engine.runtime.people import event_part, part_of
+from engine.runtime.turn import TurnReport, run_turn
+from engine.store.protocol import Deployment, Incoming, NewDelivery, Store
+
+SMTP_CONCURRENCY = 4
+HTTP_CONCURRENCY = 32
+_IDLE = 60.0  # seconds between looks at the timers when none is due sooner
+_log = structlog.get_logger("runtime")
+
+
+@dataclass(slots=True)
+class Meter:
+    """What passed through since the start, for metrics."""
+
+    accepted: int = 0
+    repeated: int = 0
+    decided: int = 0
+    parked: int = 0
+    turns: int = 0
+    couriers: dict[str, Courier] = field(default_factory=dict)
+
+
+class Service:
+    """Runs a project on a store. Adapters are made elsewhere and handed in by connection."""
+
+    def __init__(self, store: Store, clock: Clock, *, public_url: str, seed: int = 0) -> None:
+        self.store, self.clock, self.versions, self.meter = store, clock, Versions(), Meter()
+        self.public_url = public_url
+        self._seed = seed
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    @property
+    def version(self) -> Version | None:
+        return self.versions.current
+
+    async def deploy(self, deployment: Deployment) -> tuple[int, bool]:
+        """Apply a deployment; the next turn decides by it."""
+        number, changed = await self.store.write(lambda tx: apply(tx, deployment))
+        await self.store.write(self.versions.refresh)
+        return number, changed
+
+    async def load(self) -> Version | None:
+        """The version to run: the newest that was applied."""
+        return await self.store.write(self.versions.refresh)
+
+    async def start(self, adapters: Mapping[str, Adapter]) -> None:
+        """Put what an earlier process left unfinished in order, then begin."""
+        repeatable = [name for name, adapter in adapters.items() if adapter.repeat is not Repeat.NEITHER]
+        now = self.clock.now()
+        again, unknown = await self.store.write(lambda tx: recover(tx, repeatable, None, now))
+        if again or unknown:
+            _log.warning("an earlier process ended while it was sending", repeated=again, unknown=unknown)
+        for name, adapter in adapters.items():
+            concurrency = SMTP_CONCURRENCY if adapter.repeat is Repeat.NEITHER else HTTP_CONCURRENCY
+            self.meter.couriers[name] = Courier(
+                name,
+                adapter,
+                self.store,
+                self.versions,
+                self.clock,
+                link=self.link,
+                wake_turn=self.wake,
+                concurrency=concurrency,
+                seed=self._seed,
+            )
+        self._tasks = [asyncio.create_task(courier.run(), name=f"courier-{name}") for name, courier in self.meter.couriers.items()]
+        self._tasks.append(asyncio.create_task(self._turns(), name="turns"))
+        self.wake()
+
+    async def stop(self) -> None:
+        """Finish what is at hand: the turn that runs, the messages on their way. The rest is on disk."""
+        self._stopping = True
+        self._wake.set()
+        await asyncio.gather(*(courier.stop() for courier in self.meter.couriers.values()))
+        await asyncio.gather(*self._tasks)
+
+    def wake(self) -> None:
+        """Events may be waiting."""
+        self._wake.set()
+
+    def link(self, token: str) -> str:
+        """Where a respondent opens a survey."""
+        return self.public_url.rstrip("/") + f"/s/{token}"
+
+    async def accept(self, events: Sequence[Event]) -> list[bool]:
+        """Returns once the events are on disk; False for each that was accepted before."""
+        incoming = [Incoming(event=event, part=event_part(event.source, event.id, event.data)) for event in events]
+        received = self.clock.now()
+        fresh = await self.store.write(lambda tx: tx.accept(incoming, received), urgent=True)
+        new = sum(fresh)
+        self.meter.accepted += new
+        self.meter.repeated += len(fresh) - new
+        if new:
+            self.wake()
+        return fresh
+
+    async def accept_hook(self, connection: str, key: str, hook: Mapping[str, object]) -> bool:
+        """Returns once it is on disk that a hook's object is to be fetched; False for a repeated hook."""
+        now = self.clock.now()
+        delivery = Delivery(
+            id=0,
+            part=part_of(key),
+            key=f"{connection}/{key}",
+            action="fetch",
+            connection=connection,
+            origin=f"connection.{connection}",
+            deployment=self.version.number if self.version else 0,
+            event=None,
+            contact=None,
+            invitation=None,
+            answer=None,
+            payload=hook,
+        )
+        new = await self.store.write(lambda tx: tx.enqueue([NewDelivery(delivery=delivery, due=now)]), urgent=True)
+        if new:
+            self._wake_couriers([connection])
+        return bool(new)
+
+    def _wake_couriers(self, names: Sequence[str]) -> None:
+        for name in names:
+            courier = self.meter.couriers.get(name)
+            if courier is not None:
+                courier.wake()
+
+    async def _turns(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            now = self.clock.now()
+            try:
+                report: TurnReport = await self.store.write(lambda tx: run_turn(tx, self.versions, self.clock.now()))
+            except StoreError as error:
+                _log.error("no turn could be written", error=str(error))
+                await asyncio.sleep(1.0)
+                continue
+            self.meter.turns += 1
+            self.meter.decided += report.decided
+            self.meter.parked += report.parked
+            if report.parked:
+                _log.error("events were parked: they make the engine fail", count=report.parked)
+            self._wake_couriers(list(report.connections))
+            if report.more:
+                continue
+            delay = _IDLE if report.next_timer is None else (report.next_timer - now).total_seconds()
+            try:
+                async with asyncio.timeout(min(max(delay, 0.0), _IDLE)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass

@@ -1,0 +1,333 @@
+"""The turn: waiting events and due timers are decided, and everything that follows is written, in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.deploy.versions import Version, Versions
+from engine.dsl.uses import USES
+from engine.messages.render import template_value
+from engine.model.definitions import Cadence, EventType, Template
+from engine.model.delivery import Delivery
+from engine.model.events import Event, Record
+from engine.model.feedback import Invitation, InvitationState
+from engine.rules.decide import Act, Decision, decide
+from engine.rules.eligibility import address_for
+from engine.rules.facts import conform
+from engine.rules.scope import Situation, situation
+from engine.runtime.people import Brought, People, part_of
+from engine.store.protocol import EventState, Incoming, NewDelivery, Settled, Transaction, Waiting
+
+MAX_EVENTS = 500  # a turn
+OWN_SOURCE = "sounding"
+MAX_TRACEBACK = 4_000
+
+
+@dataclass(slots=True)
+class TurnReport:
+    """What a turn did, for whoever waits for its effects."""
+
+    decided: int = 0
+    parked: int = 0
+    more: bool = False  # events are still waiting
+    connections: set[str] = field(default_factory=set)  # with something new in the outbox
+    next_timer: dt.datetime | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The writes of a turn, gathered so that an event that fails leaves nothing behind."""
+
+    people: People
+    settled: list[Settled] = field(default_factory=list)
+    derived: list[Incoming] = field(default_factory=list)
+    invitations: list[Invitation] = field(default_factory=list)
+    deliveries: list[NewDelivery] = field(default_factory=list)
+
+
+class _PoisonError(Exception):
+    def __init__(self, position: int, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.position, self.cause = position, cause
+
+
+def run_turn(tx: Transaction, versions: Versions, now: dt.datetime, limit: int = MAX_EVENTS) -> TurnReport:
+    """Decide up to ``limit`` waiting events under the current version."""
+    report = TurnReport()
+    version = versions.refresh(tx)
+    if version is None:
+        return report
+    _expire(tx, version, now)
+    rows = tx.waiting(limit)
+    report.more = len(rows) == limit
+    _decide_all(tx, version, rows, now, report)
+    report.next_timer = tx.next_timer()
+    return report
+
+
+def _decide_all(tx: Transaction, version: Version, rows: Sequence[Waiting], now: dt.datetime, report: TurnReport) -> None:
+    """An event that makes the engine fail is parked alone: those before it are decided, those behind it come next."""
+    while rows:
+        try:
+            batch = _Batch(People(tx, version.definitions, rows))
+            for position, row in enumerate(rows):
+                try:
+                    _decide_one(version, row, batch, now)
+                except Exception as error:  # whatever it is, it is kept with the event that caused it
+                    raise _PoisonError(position, error) from error
+        except _PoisonError as poison:
+            if poison.position == 0:
+                _park(tx, rows[0], poison.cause)
+                report.parked += 1
+                rows = rows[1:]
+                continue
+            _decide_all(tx, version, rows[: poison.position], now, report)
+            rows = rows[poison.position :]
+            continue
+        _flush(tx, batch, now, report)
+        return
+
+
+def _park(tx: Transaction, row: Waiting, error: Exception) -> None:
+    # The last frames only: local values may be personal and are in none of them.
+    note = "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
+    tx.settle([Settled(seq=row.seq, state=EventState.PARKED, note=note)])
+
+
+def _flush(tx: Transaction, batch: _Batch, now: dt.datetime, report: TurnReport) -> None:
+    batch.people.flush()
+    tx.add_invitations(batch.invitations)
+    tx.enqueue(batch.deliveries)
+    if batch.derived:
+        tx.accept(batch.derived, now)
+        report.more = True
+    tx.settle(batch.settled)
+    report.decided += len(batch.settled)
+    report.connections |= {row.delivery.connection for row in batch.deliveries}
+
+
+def _decide_one(version: Version, row: Waiting, batch: _Batch, now: dt.datetime) -> None:
+    event, people = row.event, batch.people
+    if row.subjects is None:
+        brought = people.bring(row)
+    else:
+        found = {kind: people.record(kind, key) for kind, key in row.subjects.items()}
+        brought = Brought(records={kind: record for kind, record in found.items() if record is not None})
+    if any(misfit.required for misfit in brought.misfits):
+        batch.settled.append(_quarantined(row, brought.misfits, None))
+        return
+    records = people.around(brought.records)
+    contact = records["contact"].key if "contact" in records else None
+    kind = version.rules.events.get(event.type)
+    if kind is None:
+        batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace={"unknown": event.type}))
+        return
+    _derive(row, kind, brought, batch)
+    there = _situation(version, kind, event, records, brought, now)
+    if there.refused and version.rules.candidates(event.type):
+        batch.settled.append(_quarantined(row, there.refused, contact))
+        return
+    decision = decide(version.rules, event.type, there.scope)
+    skipped = {skip.address: skip.reason for skip in decision.skipped}
+    _carry_out(version, row, decision, there.scope, records, batch, now, skipped)
+    trace: dict[str, Any] = {"deployment": version.number}
+    if decision.fired:
+        trace["fired"] = list(decision.fired)
+    if skipped:
+        trace["skipped"] = skipped
+    misfits = brought.misfits + there.misfits
+    if misfits:
+        trace["misfits"] = [f"{m.path} is no {m.wanted}" for m in misfits]
+    batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace=trace))
+
+
+def _quarantined(row: Waiting, misfits: Sequence[Any], contact: str | None) -> Settled:
+    note = "; ".join(f"{m.path} must be {m.wanted}, but is {m.got}" for m in misfits if m.required)
+    return Settled(seq=row.seq, state=EventState.QUARANTINED, contact=contact, note=note)
+
+
+def _situation(
+    version: Version, kind: EventType, event: Event, records: Mapping[str, Record], brought: Brought, now: dt.datetime
+) -> Situation:
+    """What the rules behind the event may read: what its declaration names, its contact and company."""
+    visible = {*kind.objects, "contact", "company"}
+    data = event.data
+    if "changed" in kind.fields:
+        data = {**data, "changed": brought.changed.get(kind.objects[0], [])}
+    objects = {name: record.data for name, record in records.items() if name in visible}
+    return situation(version.definitions, kind, data, objects, now, version.zone)
+
+
+def _derive(row: Waiting, kind: EventType, brought: Brought, batch: _Batch) -> None:
+    """A deal whose stage is another one now: `deal.stage_changed`, and `deal.won` or `deal.lost` where the CRM says so."""
+    if kind.name not in ("deal.created", "deal.updated") or "stage" not in brought.changed.get("deal", ()):
+        return
+    subjects = {name: record.key for name, record in brought.records.items()}
+    for verb in ("stage_changed", row.event.outcome):
+        if verb is not None:
+            batch.derived.append(own_event(f"deal.{verb}", f"{row.event.source}/{row.event.id}", row.event.time, {}, subjects, row.part))
+
+
+def own_event(type_: str, cause: str, time: dt.datetime, data: Mapping[str, Any], subjects: Mapping[str, str], part: int) -> Incoming:
+    """An event of the engine's own; the same cause gives the same event, so it happens once."""
+    event = Event(id=f"{type_}/{cause}", source=OWN_SOURCE, type=type_, time=time, data=data)
+    return Incoming(event=event, part=part, subjects=subjects)
+
+
+def _carry_out(
+    version: Version,
+    row: Waiting,
+    decision: Decision,
+    scope: Mapping[str, object],
+    records: Mapping[str, Record],
+    batch: _Batch,
+    now: dt.datetime,
+    skipped: dict[str, str],
+) -> None:
+    subjects = {kind: record.key for kind, record in records.items()}
+    for effect in decision.effects:
+        if isinstance(effect, Act):
+            if effect.step.action == "update":
+                _update(version, effect, scope, subjects, batch, now)
+            else:
+                batch.deliveries.append(_action(version, row, effect, records, subjects, now))
+            continue
+        refused = _invite(version, row, effect.cadence, records, subjects, batch, now)
+        if refused is not None:
+            skipped[f"cadence.{effect.cadence.name}"] = refused
+
+
+def effect_key(event: Event, origin: str) -> str:
+    """The idempotency key of an effect: the same event and origin are the same effect, always."""
+    return "s-" + hashlib.blake2b(f"{event.source}\0{event.id}\0{origin}".encode(), digest_size=16).hexdigest()
+
+
+def _action(
+    version: Version, row: Waiting, act: Act, records: Mapping[str, Record], subjects: Mapping[str, str], now: dt.datetime
+) -> NewDelivery:
+    contact = subjects.get("contact")
+    assert act.step.via is not None
+    return NewDelivery(
+        delivery=Delivery(
+            id=0,
+            part=records["contact"].part if contact is not None else row.part,
+            key=effect_key(row.event, act.origin),
+            action=act.step.action,
+            connection=act.step.via,
+            origin=act.origin,
+            deployment=version.number,
+            event=row.seq,
+            contact=contact,
+            invitation=None,
+            answer=None,
+            subjects=subjects,
+            respondent=act.step.action == "email",
+        ),
+        due=now,
+    )
+
+
+def _update(version: Version, act: Act, scope: Mapping[str, object], subjects: Mapping[str, str], batch: _Batch, now: dt.datetime) -> None:
+    for kind, fields in act.step.content.items():
+        assert isinstance(fields, Mapping)
+        contract = version.definitions.project.objects[kind]
+        values: dict[str, Any] = {}
+        for name, template in fields.items():
+            assert isinstance(template, Template)
+            value = template_value(template, scope) if template.body is not None else _literal(template.text, contract.fields[name].kind)
+            raw = value.isoformat() if isinstance(value, (dt.date, dt.datetime)) else value
+            values |= {name: None} if raw is None else conform(kind, contract, {name: raw})[0]
+        if kind in subjects:
+            batch.people.update(kind, subjects[kind], values, now)
+
+
+def _literal(text: str, kind: str) -> object:
+    if kind == "boolean":
+        return text.lower() == "true"
+    if kind in ("integer", "number"):
+        return int(text) if kind == "integer" else float(text)
+    return text
+
+
+def _invite(
+    version: Version,
+    row: Waiting,
+    cadence: Cadence,
+    records: Mapping[str, Record],
+    subjects: Mapping[str, str],
+    batch: _Batch,
+    now: dt.datetime,
+) -> str | None:
+    """Plan an invitation; the reason why not, where nothing reaches the contact."""
+    contact = records["contact"]
+    connection = reaching(version, cadence, contact.data)
+    if connection is None:
+        return "no address for " + " or ".join(cadence.via)
+    planned = cadence.after.after(row.event.time, version.zone) if cadence.after is not None else row.event.time
+    due = max(planned, now)
+    origin = f"cadence.{cadence.name}"
+    key = effect_key(row.event, origin)
+    batch.invitations.append(
+        Invitation(
+            id=key,
+            part=contact.part,
+            contact=contact.key,
+            survey=cadence.survey,
+            cadence=cadence.name,
+            deployment=version.number,
+            event=row.seq,
+            subjects=subjects,
+            state=InvitationState.PLANNED,
+            due=due,
+            lifetime=cadence.expires.seconds(due, version.zone) if cadence.expires is not None else None,
+        )
+    )
+    batch.deliveries.append(
+        NewDelivery(
+            delivery=Delivery(
+                id=0,
+                part=contact.part,
+                key=key,
+                action="invite",
+                connection=connection,
+                origin=origin,
+                deployment=version.number,
+                event=row.seq,
+                contact=contact.key,
+                invitation=key,
+                answer=None,
+                subjects=subjects,
+                respondent=True,
+            ),
+            due=due,
+        )
+    )
+    return None
+
+
+def reaching(version: Version, cadence: Cadence, contact: Mapping[str, Any]) -> str | None:
+    """The first connection of a cadence that has an address of the contact."""
+    connections = version.definitions.project.connections
+    for name in cadence.via:
+        channel = USES[connections[name].use].channel
+        if channel is not None and address_for(channel, contact) is not None:
+            return name
+    return None
+
+
+def _expire(tx: Transaction, version: Version, now: dt.datetime) -> None:
+    """Invitations whose time is over, and the event that says so where somebody waits for it."""
+    timers = tx.due_timers(now, MAX_EVENTS)
+    found = tx.invitations(timer.ref for timer in timers)
+    for invitation in found.values():
+        if invitation.state is not InvitationState.SENT:
+            continue
+        tx.save_invitation(replace(invitation, state=InvitationState.EXPIRED))
+        type_ = f"survey.{invitation.survey}.expired"
+        if version.rules.candidates(type_):
+            tx.accept([own_event(type_, invitation.id, now, {}, invitation.subjects, part_of(invitation.contact))], now)
