@@ -24,7 +24,7 @@ from engine.errors import RefusedError, UsageError
 from engine.lab.receivers.bitrix24 import PortalReceiver
 from engine.lab.receivers.desk import DeskReceiver
 from engine.lab.receivers.mailbox import MailboxPages
-from engine.lab.receivers.smtp import MailCatcher
+from engine.lab.receivers.smtp import CaughtMessage, MailCatcher
 from engine.lab.respondents import Respondent, survey_link
 
 CRM_TOKEN = "demo-bitrix24-token"  # of the example feed, which is public
@@ -67,7 +67,7 @@ class Demo:
         self.root, self.progress = root, Progress()
         self.folder = root.absolute() / ".sounding" / "demo"
         self._feed = root / "examples" / "feed"
-        self._random = random.Random(seed)
+        self._seed = seed
         self._ports = (public_port, admin_port)
         if not (self._feed / "events.jsonl").is_file():
             raise UsageError(
@@ -178,9 +178,9 @@ class Demo:
         """Whoever gets an invitation opens it or not."""
         at_once = asyncio.Semaphore(PEOPLE_AT_ONCE)
 
-        async def answer(link: str, seed: int) -> None:
+        async def answer(link: str, chance: random.Random) -> None:
             async with at_once:
-                if await Respondent(session, random.Random(seed)).answer(link):
+                if await Respondent(session, chance).answer(link):
                     self.progress.answers += 1
 
         async with asyncio.TaskGroup() as group:
@@ -191,11 +191,17 @@ class Demo:
                     self.progress.thanks += 1
                 else:
                     self.progress.invitations += 1
-                    if self._random.random() < ANSWERING:
-                        group.create_task(answer(link, self._random.getrandbits(32)))
+                    chance = self._chance(caught)
+                    if chance.random() < ANSWERING:
+                        group.create_task(answer(link, chance))
                     else:
                         self.progress.left_open.append(link)
                 show()
+
+    def _chance(self, caught: CaughtMessage) -> random.Random:
+        """What one respondent does follows from the seed and the mail, whatever the order in which mails arrive."""
+        name = f"{caught.recipients}/{caught.message['Message-ID']}"
+        return random.Random(f"{self._seed}/{name}")
 
     async def _quiet(self, session: aiohttp.ClientSession, stage: Stage, show: Callable[[], None]) -> None:
         """Until nothing waits in the daemon, and nothing new was seen for a moment."""

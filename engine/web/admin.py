@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from engine.model.delivery import DeliveryState
 from engine.runtime.service import Service
 from engine.store.protocol import Transaction
 
-_TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD, DeliveryState.DROPPED)
+_TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD)
+_COUNTED = 10_000  # newest dropped deliveries that the reasons are counted over
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
 )
@@ -75,8 +77,16 @@ def _overview(tx: Transaction, service: Service) -> dict[str, Any]:
         "funnel": tx.funnel(),
         "counts": tx.counts(),
         "trouble": tx.outbox(_TROUBLE, 20),
+        "not_sent": _reasons(tx),
         "pending": tx.outbox((DeliveryState.PENDING, DeliveryState.SENDING), 10),
     }
+
+
+def _reasons(tx: Transaction) -> list[tuple[str, str, int]]:
+    """What was not sent, by origin and reason, the most frequent first."""
+    dropped = tx.outbox((DeliveryState.DROPPED,), _COUNTED)
+    counted = Counter((line.delivery.origin, line.reason or "") for line in dropped)
+    return [(origin, reason, count) for (origin, reason), count in counted.most_common()]
 
 
 class _Snapshot:
