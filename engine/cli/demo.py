@@ -112,7 +112,7 @@ def _summary(demo: object, store: Path, seconds: float, mail: Path) -> None:
         assert deployment is not None
         scores = [score_line(score) for score in survey_scores(tx, unpack(deployment)) if score.answers]
         response = response_rate(tx)
-        return scores, f"{figure(response.rate, ' %')} of {response.sent} sent", tx.counts()
+        return scores, figure(response.rate, " %"), tx.counts()
 
     scores, rate, counts = read_only(store, look)
     seen = demo.progress
@@ -120,7 +120,7 @@ def _summary(demo: object, store: Path, seconds: float, mail: Path) -> None:
     rows = [
         ("events", f"{seen.events} accepted, {seen.repeated} repeated and counted once; {seen.hooks} CRM hooks"),
         ("invitations", f"{seen.invitations} sent by mail; {refused} not sent, each with its reason in the outbox"),
-        ("answers", f"{seen.answers}; response rate {rate}"),
+        ("answers", f"{seen.answers} of {seen.invitations}; response rate {rate}"),
         ("tickets", str(seen.tickets)),
         ("thank-yous", str(seen.thanks)),
     ]

@@ -63,9 +63,11 @@ class Stage:
 
 
 class Demo:
-    def __init__(self, root: Path, *, seed: int = 7, public_port: int = 0, admin_port: int = 0) -> None:
+    """``folder`` takes the store, the caught mail and the log; what an earlier demo left there is removed."""
+
+    def __init__(self, root: Path, *, folder: Path | None = None, seed: int = 7, public_port: int = 0, admin_port: int = 0) -> None:
         self.root, self.progress = root, Progress()
-        self.folder = root.absolute() / ".sounding" / "demo"
+        self.folder = (folder or root / ".sounding" / "demo").absolute()
         self._feed = root / "examples" / "feed"
         self._seed = seed
         self._ports = (public_port, admin_port)
@@ -89,7 +91,7 @@ class Demo:
             PortalReceiver(keyed) as portal,
             MailboxPages(catcher) as box,
         ):
-            self._catcher, self._desk = catcher, desk
+            self.catcher, self._desk = catcher, desk
             public, admin = _free_port(self._ports[0]), _free_port(self._ports[1])
             surroundings = {
                 **os.environ,
@@ -184,7 +186,7 @@ class Demo:
                     self.progress.answers += 1
 
         async with asyncio.TaskGroup() as group:
-            async for caught in self._catcher:
+            async for caught in self.catcher:
                 body = caught.message.get_body(("plain",))
                 link = survey_link(str(body.get_content()), stage.public) if body is not None else None
                 if link is None:
