@@ -95,8 +95,8 @@ async def test_a_promoter_answers_by_keyboard_on_a_small_phone_without_scripts(
         if not await page.locator(FORWARD).count():
             break
         await page.locator(FORWARD).focus()
-        await page.keyboard.press("Enter")
-        await page.wait_for_load_state()
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
     assert not await page.locator(FORWARD).count()
     caught = await demo[0].catcher.next_message(20)
     assert caught.recipients == (f"ada.{language}@example.com",)  # the thank-you that a promoter gets

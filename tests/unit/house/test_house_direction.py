@@ -44,7 +44,7 @@ GROUND_ORDER = {
 def _allowed(room: str) -> set[str]:
     if room in GROUND:
         return GROUND_ORDER[room] | {room}
-    graph = nx.DiGraph([(upper, lower) for upper, lowers in BELOW.items() for lower in lowers])
+    graph: nx.DiGraph[str] = nx.DiGraph([(upper, lower) for upper, lowers in BELOW.items() for lower in lowers])
     below = nx.descendants(graph, room) if room in graph else set()
     return below | GROUND | {room} | {lower for upper, lower in WITHIN_BRACES if upper == room}
 
@@ -59,9 +59,9 @@ def _room(path: Path) -> str:
 
 def _imports(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
         for name in names:
             parts = name.split(".")
             if parts[0] == "engine" and len(parts) > 1:
@@ -106,7 +106,10 @@ def test_domain_time_enters_through_the_clock_alone(path: Path) -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and (node.func.attr in ("utcnow", "today") or (node.func.attr == "now" and ast.unparse(node.func.value) in ("dt.datetime", "datetime")))
+        and (
+            node.func.attr in ("utcnow", "today")
+            or (node.func.attr == "now" and ast.unparse(node.func.value) in ("dt.datetime", "datetime"))
+        )
         and ast.unparse(node.func.value) not in ("meaning",)
     ]
     assert not calls
@@ -122,5 +125,7 @@ def test_no_sql_stands_outside_the_store(path: Path) -> None:
 
 
 def test_a_file_holds_one_concept() -> None:
-    long = {path.relative_to(ENGINE).as_posix(): count for path in _files() if (count := path.read_text(encoding="utf-8").count("\n")) > 420}
+    long = {
+        path.relative_to(ENGINE).as_posix(): count for path in _files() if (count := path.read_text(encoding="utf-8").count("\n")) > 420
+    }
     assert not long

@@ -17,8 +17,8 @@ from engine.errors import SoundingError
 from engine.model.definitions import Survey
 from engine.respond.form import Form
 from engine.respond.parsing import Problem
-from engine.rules.scoring import sentiment
 from engine.respond.session import Accepted, Invalid, Opened, Reading, from_json, read, scope, submit, thanks
+from engine.rules.scoring import sentiment
 
 PROJECT = """
 project: acme
