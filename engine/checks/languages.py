@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Definition, Definitions, MessageTemplate, Survey, Text, address
+from engine.model.definitions import Definition, Definitions, MessageTemplate, Survey, address
+from engine.model.texts import Text
 
 
 def _texts(definition: Definition) -> Iterator[Text]:

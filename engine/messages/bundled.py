@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from engine.dsl.templates import Scan
-from engine.model.definitions import MessageTemplate, Template, Text
+from engine.model.definitions import MessageTemplate
 from engine.model.span import Span
 from engine.model.terms import Expression
+from engine.model.texts import Template, Text
 from engine.model.types import TEXT
 
 _SUBJECTS = {"ru": "Ваше мнение важно для нас", "uk": "Ваша думка важлива для нас", "en": "Your opinion matters to us"}

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from engine.messages import bundled
 from engine.messages.render import render_template, template_value
-from engine.model.definitions import Cadence, Definitions, MessageTemplate, Step, Template, Text
+from engine.model.definitions import Cadence, Definitions, MessageTemplate, Step
 from engine.model.delivery import EmailRequest, Request, TicketRequest, WebhookRequest
+from engine.model.texts import Template, Text
 
 Scope = Mapping[str, object]
 

@@ -10,7 +10,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.dsl.expressions.interpret import evaluate
 from engine.dsl.expressions.meaning import text_of
-from engine.model.definitions import Template
+from engine.model.texts import Template
 
 MAX_OUTPUT = 200_000  # characters; a message beyond that is a mistake, and a loop over a list must not fill the memory
 

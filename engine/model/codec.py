@@ -14,21 +14,22 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from engine.model import definitions, terms
+from engine.model import definitions, policies, terms, texts
 from engine.model.span import Span
 from engine.model.types import Type
 from engine.schedule.durations import Duration
+from engine.schedule.windows import TimeRange
 
 LANGUAGE = 1  # the language that stored versions are written in; raised when a stored meaning changes
 
 
 @cache
 def _classes() -> Mapping[str, type]:
-    modules = (definitions, terms)
+    modules = (definitions, policies, terms, texts)
     found = {
         name: cls for module in modules for name, cls in vars(module).items() if isinstance(cls, type) and dataclasses.is_dataclass(cls)
     }
-    return {**found, "Span": Span, "Type": Type, "Duration": Duration}
+    return {**found, "Span": Span, "Type": Type, "Duration": Duration, "TimeRange": TimeRange}
 
 
 @cache

@@ -5,45 +5,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.model.policies import (
+    Annotation,
+    Benchmark,
+    Brand,
+    Calendar,
+    Environment,
+    Expected,
+    FrequencyCap,
+    Incentive,
+    Quiet,
+    Quota,
+    Reminder,
+    RunMode,
+    SegmentLimit,
+    Theme,
+)
 from engine.model.span import Span
 from engine.model.terms import Expression
+from engine.model.texts import Text
 from engine.model.types import Type
 from engine.schedule.durations import Duration
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
-    """Text with ``{{ }}``: literal pieces and checked expressions in turn.
-
-    ``body`` is the text as Jinja2 reads it, with the n-th expression replaced by the call ``_(n)``; it is None where the
-    text has no markup. A template that is one expression and nothing else keeps that expression's type.
-    """
-
-    text: str  # as written
-    body: str | None
-    expressions: tuple[Expression, ...] = ()
-    at: Span = field(compare=False)
-
-    @property
-    def only(self) -> Expression | None:
-        """The expression, where the template is one ``{{ … }}`` and nothing else."""
-        return self.expressions[0] if self.body == "{{ _(0) }}" else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """Text for people: one template a language, or one for all under the key ``""``."""
-
-    by_language: Mapping[str, Template]
-    at: Span = field(compare=False)
-
-    def pick(self, language: str, fallback: str) -> Template:
-        """The template for ``language``, else for ``fallback`` (the project's first language), else the only one there is."""
-        found = self.by_language.get(language) or self.by_language.get(fallback) or self.by_language.get("")
-        return found if found is not None else next(iter(self.by_language.values()))
+from engine.schedule.windows import TimeRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +68,18 @@ class Project:
     events: Mapping[str, EventType]  # declared and built in
     may_ask: Expression | None
     connections: Mapping[str, Connection]
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)  # "" is the project's own
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+    frequency: tuple[FrequencyCap, ...] = ()
+    quiet: Quiet | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)  # sends_per_hour
+    retention: Mapping[str, Duration] = field(default_factory=dict)  # identifiers, answers, raw
+    anonymity: int = 5  # no group smaller than this is shown
+    theme: Theme | None = None
+    brands: Mapping[str, Brand] = field(default_factory=dict)
+    annotations: tuple[Annotation, ...] = ()
+    benchmarks: tuple[Benchmark, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)  # code → off, info, warning, error
     at: Span = field(compare=False)
 
 
@@ -95,6 +94,12 @@ class Question:
     required: bool
     show_if: Expression | None
     labels: Mapping[str, Text]  # of the ends of a scale: low, high
+    rows: Mapping[str, Text] = field(default_factory=dict)  # of a matrix, in order
+    validate: Expression | None = None  # must hold for an answer
+    randomise: bool = False  # the order of the options
+    shown_as: str | None = None  # numbers, stars, smileys, words
+    renamed_from: str | None = None
+    renamed_options: Mapping[str, str] = field(default_factory=dict)  # option → its earlier name
     at: Span = field(compare=False)
 
 
@@ -115,6 +120,17 @@ class Survey:
     questions: tuple[Question, ...]  # in order
     pages: tuple[tuple[str, ...], ...]
     thanks: tuple[Thanks, ...]  # the first that holds is shown
+    partial: Duration | None = None  # silence after a posted page counts as answered
+    edit: str = "until_closed"  # or never
+    incentive: Incentive | None = None
+    quotas: tuple[Quota, ...] = ()
+    variants: Mapping[str, float] = field(default_factory=dict)  # name → share, 0…1
+    version: int | None = None
+    breaks_trend: bool = False
+    anonymous: bool = False  # stores no contact
+    open: bool = False  # may be answered by somebody unknown
+    brand: str | None = None
+    renamed_from: str | None = None
     at: Span = field(compare=False)
 
     def question(self, name: str) -> Question | None:
@@ -126,6 +142,12 @@ class Audience:
     name: str
     of: str  # the object that it selects
     where: Expression | None
+    exclude: tuple[str, ...] = ()  # other audiences
+    sample: float | None = None  # share, 0…1
+    rotate: Duration | None = None  # the next slice of the sample
+    limit: SegmentLimit | None = None
+    expect: Expected | None = None
+    renamed_from: str | None = None
     at: Span = field(compare=False)
 
 
@@ -140,17 +162,38 @@ class Cadence:
     via: tuple[str, ...]  # connections, the first that reaches the contact
     invite: str | None  # a template; the bundled one where none
     expires: Duration | None  # behind the sending
+    every: Duration | None = None
+    cron: str | None = None
+    start: dt.date | None = None  # `from`, of an `every` that no calendar aligns
+    cancel_on: tuple[str, ...] = ()
+    spread: Duration | None = None
+    between: TimeRange | None = None
+    remind: Reminder | None = None
+    again: Duration | None = None  # not the same survey to the same contact sooner
+    priority: int = 0
+    renamed_from: str | None = None
     at: Span = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of an automation: an action and what it says."""
+    """One step of an automation: an action and what it says, or a turn of the flow.
 
-    action: str  # ticket, email, webhook, update
+    ``action`` is an action's name, or `wait`, `wait_for`, `stop`, or `if` for a step that only branches.
+    """
+
+    action: str
     via: str | None  # the connection that does it
     condition: Expression | None  # the guard `if`
     content: Mapping[str, object]  # Template, Text, literal, or a mapping of these
+    name: str | None = None  # `as`
+    duration: Duration | None = None  # of `wait`
+    events: tuple[str, ...] = ()  # of `wait_for`
+    at_most: Duration | None = None
+    on_timeout: tuple[Step, ...] = ()
+    then: tuple[Step, ...] = ()  # of `if`
+    otherwise: tuple[Step, ...] = ()
+    on_failure: tuple[Step, ...] = ()
     at: Span = field(compare=False)
 
 
@@ -160,6 +203,8 @@ class Automation:
     when: tuple[str, ...]
     condition: Expression | None
     then: tuple[Step, ...]
+    run: RunMode = RunMode()  # noqa: RUF009  # frozen
+    renamed_from: str | None = None
     at: Span = field(compare=False)
     condition_at: Span | None = field(default=None, compare=False)
 
@@ -171,10 +216,35 @@ class MessageTemplate:
     name: str
     subject: Text | None
     text: Text
+    renamed_from: str | None = None
     at: Span = field(compare=False)
 
 
-Definition = Project | Survey | Audience | Cadence | Automation | MessageTemplate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    name: str
+    every: Duration
+    surveys: tuple[str, ...]
+    segments: tuple[str, ...]  # paths of the data contract: contact.tier
+    show: tuple[str, ...]
+    to: tuple[Mapping[str, str], ...]  # each {email: address} or {connection: destination}
+    renamed_from: str | None = None
+    at: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A test of the project on a virtual clock: what happens, and what is expected of it."""
+
+    name: str
+    title: str | None
+    start: dt.datetime
+    contacts: Mapping[str, Mapping[str, object]]
+    timeline: tuple[Mapping[str, object], ...]
+    at: Span = field(compare=False)
+
+
+Definition = Project | Survey | Audience | Cadence | Automation | MessageTemplate | Report | Scenario
 
 KINDS: Mapping[str, type] = {
     "project": Project,
@@ -183,6 +253,8 @@ KINDS: Mapping[str, type] = {
     "cadence": Cadence,
     "automation": Automation,
     "template": MessageTemplate,
+    "report": Report,
+    "scenario": Scenario,
 }
 KIND_OF: Mapping[type, str] = {cls: kind for kind, cls in KINDS.items()}
 
@@ -197,10 +269,20 @@ class Definitions:
     cadences: Mapping[str, Cadence] = field(default_factory=dict)
     automations: Mapping[str, Automation] = field(default_factory=dict)
     templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
 
     def by_address(self) -> dict[str, Definition]:
         """Every definition under its address, ``survey.nps_relationship``, in a stable order."""
-        groups: tuple[Mapping[str, Definition], ...] = (self.surveys, self.audiences, self.cadences, self.automations, self.templates)
+        groups: tuple[Mapping[str, Definition], ...] = (
+            self.surveys,
+            self.audiences,
+            self.cadences,
+            self.automations,
+            self.templates,
+            self.reports,
+            self.scenarios,
+        )
         found: dict[str, Definition] = {f"project.{self.project.name}": self.project}
         for group in groups:
             for name in sorted(group):

@@ -12,10 +12,11 @@ from typing import Any
 from engine.deploy.versions import Version, Versions
 from engine.dsl.uses import USES
 from engine.messages.render import template_value
-from engine.model.definitions import Cadence, EventType, Template
+from engine.model.definitions import Cadence, EventType
 from engine.model.delivery import Delivery
 from engine.model.events import Event, Record
 from engine.model.feedback import Invitation, InvitationState
+from engine.model.texts import Template
 from engine.rules.decide import Act, Decision, decide
 from engine.rules.eligibility import address_for
 from engine.rules.facts import conform

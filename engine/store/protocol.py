@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
@@ -102,6 +103,10 @@ class OutboxLine:
 
 
 class Transaction(Protocol):
+    def attempt(self) -> AbstractContextManager[None]:
+        """A part that is undone where it raises, while the rest of the transaction stands. StoreError where the disk refuses."""
+        ...
+
     # events
     def accept(self, events: Sequence[Incoming], received: dt.datetime) -> list[bool]:
         """Keep events; False for one whose (source, id) was accepted before."""
@@ -182,6 +187,10 @@ class Transaction(Protocol):
         """A deployment with its definitions; the newest where no number is given."""
         ...
 
+    def deployed(self) -> tuple[int, str] | None:
+        """Number and fingerprint of the newest deployment, without its definitions."""
+        ...
+
     # counting
     def counts(self) -> dict[str, int]:
         """Rows by what they are, for the overview and metrics."""
@@ -198,12 +207,12 @@ class Store(Protocol):
     async def write(self, work: Work[T], *, urgent: bool = False) -> T:
         """Run ``work`` in a transaction and return once it is on disk. Urgent work (what somebody waits for) goes first.
 
-        Raises StoreBusyError where too much is queued, StoreError where the disk refuses; else what ``work`` raises.
+        Raises StoreBusyError where too much urgent work is queued, StoreError where the disk refuses; else what ``work`` raises.
         """
         ...
 
     async def read(self, work: Work[T]) -> T:
-        """Run ``work`` on a consistent view, beside the writer."""
+        """Run ``work`` on a consistent view, beside the writer. Raises StoreError where the disk refuses."""
         ...
 
     async def close(self) -> None: ...

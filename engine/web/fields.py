@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.dsl.contract import SCALES
-from engine.model.definitions import Question, Text
+from engine.model.definitions import Question
+from engine.model.texts import Text
 from engine.respond.parsing import OTHER, TEXT_LIMIT, Fields, Problem
 from engine.rules.scoring import scale_of
 from engine.web.words import Words

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from engine.messages.render import render_template
-from engine.model.definitions import Text
+from engine.model.texts import Text
 from engine.respond.parsing import Fields, field_names
 from engine.respond.session import Opened, Reading, thanks
 from engine.web.fields import item

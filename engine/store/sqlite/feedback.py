@@ -41,8 +41,10 @@ class FeedbackRows(Rows):
 
     def save_invitation(self, row: Invitation) -> None:
         self.db.execute(
-            "UPDATE invitation SET deployment = ?, state = ?, expires = ?, channel = ?, language = ?, sent = ?, reason = ? WHERE id = ?",
+            "UPDATE invitation SET survey = ?, deployment = ?, state = ?, expires = ?, channel = ?, language = ?, sent = ?, reason = ?"
+            " WHERE id = ?",
             (
+                row.survey,
                 row.deployment,
                 row.state.value,
                 maybe_micros(row.expires),

@@ -8,7 +8,7 @@ import fcntl
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,28 @@ from engine.store.sqlite.versions import VersionRows
 
 T = TypeVar("T")
 
-MAX_QUEUED = 10_000  # pieces of work waiting for the writer; beyond that callers are told to come back
+MAX_QUEUED = 10_000  # pieces of urgent work; beyond that callers are told to come back. Patient work is the engine's own and bounded
 MAX_GROUP = 500  # pieces of work in one commit
 READERS = 2
 
 
 class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, OutboxRows, VersionRows):
     """Every statement, over one connection inside one transaction."""
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        self.db.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException as error:
+            # Some failures of the disk make SQLite roll the whole transaction back by itself; no savepoint is left then.
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK TO attempt")
+                self.db.execute("RELEASE attempt")
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreError(f"the store cannot be written: {error}") from error
+            raise
+        self.db.execute("RELEASE attempt")
 
 
 @dataclass(slots=True)
@@ -48,13 +63,11 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = _lock(path)
-        try:
-            self._writer = _connect(path)
+        with contextlib.ExitStack() as opened:  # closed again where the rest fails
+            self._lock = opened.enter_context(_lock(path))
+            self._writer = opened.enter_context(contextlib.closing(_connect(path)))
             _migrate(self._writer, path)
-        except BaseException:
-            self._lock.close()
-            raise
+            opened.pop_all()
         self._urgent: deque[_Job] = deque()
         self._patient: deque[_Job] = deque()
         self._wake = threading.Condition()
@@ -71,7 +84,7 @@ class SqliteStore:
         with self._wake:
             if self._closing:
                 raise StoreError("the store is closed")
-            if len(self._urgent) + len(self._patient) >= MAX_QUEUED:
+            if urgent and len(self._urgent) >= MAX_QUEUED:
                 raise StoreBusyError(f"more than {MAX_QUEUED:,} pieces of work wait for the store; try again in a moment")
             (self._urgent if urgent else self._patient).append(job)
             self._wake.notify()
@@ -121,19 +134,17 @@ class SqliteStore:
         try:
             db.execute("BEGIN IMMEDIATE")
             for job in group:
-                db.execute("SAVEPOINT job")
                 try:
-                    job.result = job.work(transaction)
-                except sqlite3.OperationalError:
-                    raise
-                except Exception as error:  # noqa: BLE001  # handed to the caller, who waits for it
+                    with transaction.attempt():
+                        job.result = job.work(transaction)
+                except BaseException as error:  # noqa: BLE001  # handed to the caller, who waits for it; the writer lives on
+                    if not db.in_transaction:
+                        raise
                     job.error = error
-                    db.execute("ROLLBACK TO job")
-                db.execute("RELEASE job")
             db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if db.in_transaction:
-                with contextlib.suppress(sqlite3.Error):  # a full disk may refuse even this; the next BEGIN then says so
+        except BaseException as error:  # noqa: BLE001  # the group is lost, and everyone who waits for it is told
+            with contextlib.suppress(sqlite3.Error):  # a full disk may refuse even this; the next BEGIN then says so
+                if db.in_transaction:
                     db.execute("ROLLBACK")
             for job in group:
                 job.error = StoreError(f"the store {self.path} cannot be written: {error}")
@@ -144,11 +155,14 @@ class SqliteStore:
             connection = _connect(self.path, read_only=True)
             self._local.connection = connection
             self._opened.append(connection)
-        connection.execute("BEGIN")
         try:
+            connection.execute("BEGIN")
             return work(SqliteTransaction(connection))
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"the store {self.path} cannot be read: {error}") from error
         finally:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def read_only(path: Path, work: Callable[[Transaction], T]) -> T:

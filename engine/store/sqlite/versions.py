@@ -47,6 +47,10 @@ class VersionRows(Rows):
             fingerprints={name: fingerprint for name, fingerprint, _ in items},
         )
 
+    def deployed(self) -> tuple[int, str] | None:
+        row = self.db.execute("SELECT id, fingerprint FROM deployment ORDER BY id DESC LIMIT 1").fetchone()
+        return None if row is None else (row[0], row[1])
+
     def counts(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for state, count in self.db.execute("SELECT state, count(*) FROM event GROUP BY state"):

@@ -1,0 +1,1 @@
+"""Documents → typed definitions, or findings. Each kind of document has a module."""

@@ -1,0 +1,97 @@
+"""What every builder uses: checked expressions, templates, texts, literals and references, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingT
+from dataclasses import dataclass, field
+
+from engine.dsl.diagnostics import Findings
+from engine.dsl.expressions.check import Checker, Facts, Problem
+from engine.dsl.expressions.parse import ParseError, parse
+from engine.dsl.expressions.unparse import unparse
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.scopes import Names
+from engine.dsl.templates import Scan
+from engine.model.definitions import Connection, EventType, Survey
+from engine.model.texts import Template, Text
+from engine.model.span import Span
+from engine.model.terms import Expression
+from engine.model.types import Type
+
+NOTHING: Facts = frozenset()
+
+
+@dataclass(slots=True)
+class Bench:
+    """The state of one build: what is declared so far, and what was found wrong."""
+
+    findings: Findings
+    objects: dict[str, Type] = field(default_factory=dict)
+    connections: dict[str, Connection] = field(default_factory=dict)
+    events: dict[str, EventType] = field(default_factory=dict)
+    surveys: dict[str, Survey] = field(default_factory=dict)
+    names: dict[str, set[str]] = field(default_factory=dict)  # kind → every name declared, sound or not
+    broken: set[str] = field(default_factory=set)  # addresses that were refused: what refers to them is not blamed
+    template_scopes: dict[str, list[Names]] = field(default_factory=dict)  # template → the scopes of the places that use it
+    address: str = ""  # of the definition being built
+
+    def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self.findings.error(code, message, span, hint=hint, address=self.address)
+
+    def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts] | None:
+        """A condition, and what is known wherever it holds."""
+        assert isinstance(node, Scalar)
+        try:
+            tree = parse(node.text)
+        except ParseError as error:
+            self._report(node, Problem("SND301", error.message, error.offset, 1, error.hint))
+            return None
+        checker = Checker(names, known)
+        checked = checker.condition(tree)
+        for problem in checker.problems:
+            self._report(node, problem)
+        if checked is None:
+            return None
+        return Expression(text=unparse(tree), term=checked[0], at=node.span), checked[1]
+
+    def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
+        """One text with its `{{ }}` checked."""
+        assert isinstance(node, Scalar)
+        scan = Scan(node.text, names, known).run()
+        for problem in scan.problems:
+            self._report(node, problem)
+        if scan.problems:
+            return None
+        expressions = tuple(Expression(text=f.text, term=f.term, at=node.within(f.offset)) for f in scan.found)
+        return Template(text=node.text, body=scan.body, expressions=expressions, at=node.span)
+
+    def text(self, node: Node, names: Names, known: Facts = NOTHING) -> Text | None:
+        """A text for people: one string, or one a language."""
+        nodes = {key: value for key, (_, value) in node.entries.items()} if isinstance(node, Mapping) else {"": node}
+        built = {language: self.template(value, names, known) for language, value in nodes.items()}
+        sound = {language: template for language, template in built.items() if template is not None}
+        return Text(by_language=sound, at=node.span) if len(sound) == len(built) else None
+
+    def literal(self, node: Node) -> str:
+        """Text that is taken as it stands."""
+        assert isinstance(node, Scalar)
+        if "{{" in node.text:
+            self.error("SND402", "this is taken as it stands: `{{ }}` has no meaning here", node.within(node.text.index("{{"), 2))
+        return node.text
+
+    def literals(self, node: Node) -> tuple[str, ...]:
+        assert isinstance(node, Sequence)
+        return tuple(self.literal(item) for item in node.items)
+
+    def reference(self, kind: str, node: Node) -> str | None:
+        """The name of a definition of ``kind`` that is there and sound; a refused one is passed over in silence."""
+        name = self.literal(node)
+        known = self.names.get(kind, set())
+        if name not in known:
+            self.error("SND201", f"there is no {kind} `{name}`", node.span, did_you_mean(name, known) or f"declare it: `{kind}: {name}`")
+            return None
+        return None if f"{kind}.{name}" in self.broken else name
+
+    def _report(self, node: Scalar, problem: Problem) -> None:
+        self.error(problem.code, problem.message, node.within(problem.offset, problem.length), problem.hint)

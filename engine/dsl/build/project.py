@@ -1,0 +1,168 @@
+"""`project:` — the data contract, connections, and what holds for everything."""
+
+from __future__ import annotations
+
+from engine.dsl.build.bench import Bench
+from engine.dsl.contract import FIXED_FIELDS, field_type
+from engine.dsl.expressions.codes import is_language, is_timezone
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.scopes import of_contact
+from engine.dsl.uses import LATER_USES, TLS, USES
+from engine.model.definitions import Connection, EventType, Project, Secret
+from engine.model.types import TEXT, Type, object_type
+
+
+def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
+    before = len(bench.findings.items)
+    languages = _languages(bench, document.get("languages"))
+    zone = _timezone(bench, document.get("timezone"))
+    _objects(bench, document.get("objects"))
+    _connections(bench, document.get("connections"))
+    _events(bench, document.get("events"))
+    may_ask = document.get("may_ask")
+    condition = bench.expression(may_ask, of_contact(bench.objects)) if may_ask is not None else None
+    url = document.get("public_url")
+    public_url = _setting(bench, url, secret_only=False) if url is not None else None
+    identity = _identity(bench, document.get("identity"))
+    if any(d.severity == "error" for d in bench.findings.items[before:]):
+        return None
+    return Project(
+        name=name,
+        languages=languages,
+        timezone=zone,
+        public_url=public_url if isinstance(public_url, (str, Secret)) else None,
+        objects=dict(bench.objects),
+        identity=identity,
+        events=dict(bench.events),
+        may_ask=condition[0] if condition else None,
+        connections=dict(bench.connections),
+        at=document.span,
+    )
+
+
+def _languages(bench: Bench, node: Node | None) -> tuple[str, ...]:
+    if node is None:
+        return ("en",)
+    assert isinstance(node, Sequence)
+    for item in node.items:
+        assert isinstance(item, Scalar)
+        if not is_language(item.text):
+            bench.error("SND103", f"`{item.text}` is no language code (ISO 639-1, as `ru`, `uk`, `en`)", item.span)
+    return tuple(bench.literal(item) for item in node.items)
+
+
+def _timezone(bench: Bench, node: Node | None) -> str:
+    if node is None:
+        return "UTC"
+    zone = bench.literal(node)
+    if not is_timezone(zone):
+        bench.error("SND103", f"`{zone}` is no time zone of the IANA database, as `Europe/Moscow`", node.span)
+    return zone
+
+
+def _objects(bench: Bench, node: Node | None) -> None:
+    entries = node.entries if isinstance(node, Mapping) else {}
+    for kind, (_, fields) in entries.items():
+        types: dict[str, Type] = {"id": TEXT}
+        assert isinstance(fields, Mapping)
+        for name, (key, value) in fields.entries.items():
+            found = field_type(value, bench.findings, bench.address)
+            if found is None:
+                continue
+            fixed = FIXED_FIELDS.get(name) if kind == "contact" else None
+            if fixed is not None and found.kind not in fixed:
+                bench.error("SND107", f"`contact.{name}` has a fixed meaning and is {' or '.join(sorted(fixed))}, not {found.required()}", key.span)
+            types[name] = found
+        bench.objects[kind] = object_type(types)
+
+
+def _identity(bench: Bench, node: Node | None) -> tuple[str, ...]:
+    if node is None:
+        return ("email", "phone")
+    assert isinstance(node, Mapping)
+    found = []
+    known = {"crm.id", *bench.objects["contact"].fields} if "contact" in bench.objects else {"crm.id"}
+    listing = node.get("contact")
+    for item in listing.items if isinstance(listing, Sequence) else ():
+        name = bench.literal(item)
+        if name not in known:
+            bench.error("SND303", f"`contact` has no `{name}`", item.span, did_you_mean(name, known))
+        found.append(name)
+    return tuple(found)
+
+
+def _connections(bench: Bench, node: Node | None) -> None:
+    entries = node.entries if isinstance(node, Mapping) else {}
+    for name, (key, value) in entries.items():
+        assert isinstance(value, Mapping)
+        kind = str(value.data["use"])
+        if kind in LATER_USES:
+            continue
+        use = USES[kind]
+        settings: dict[str, object] = {}
+        for setting, (setting_key, setting_node) in value.entries.items():
+            if setting not in use.keys:
+                bench.error("SND101", f"a `{kind}` connection has no key `{setting}`", setting_key.span, did_you_mean(setting, use.keys))
+            elif setting == "fields":
+                settings[setting] = _fields(bench, setting_node)
+            elif setting == "tls" and isinstance(setting_node, Scalar) and setting_node.text not in TLS:
+                bench.error("SND103", f"`{setting_node.text}` is not how a line is secured", setting_node.span, did_you_mean("", TLS))
+            elif setting != "use":
+                settings[setting] = _setting(bench, setting_node, secret_only=setting in use.secret)
+        for missing in sorted(use.required - set(value.entries)):
+            bench.error("SND102", f"a `{kind}` connection needs `{missing}`", key.span)
+        bench.connections[name] = Connection(name=name, use=kind, settings=settings, at=value.span)
+
+
+def _fields(bench: Bench, node: Node) -> dict[str, str]:
+    """Our field to the CRM's name for it."""
+    assert isinstance(node, Mapping)
+    found = {}
+    for ours, (key, theirs) in node.entries.items():
+        kind, field = ours.split(".", 1)
+        known = bench.objects.get(kind)
+        if known is None or field not in known.fields:
+            hint = did_you_mean(ours, [f"{k}.{f}" for k, o in bench.objects.items() for f in o.fields])
+            bench.error("SND303", f"the data contract has no `{ours}`", key.span, hint)
+        found[ours] = bench.literal(theirs)
+    return found
+
+
+def _setting(bench: Bench, node: Node, *, secret_only: bool) -> object:
+    if isinstance(node, Mapping):
+        env, file = node.get("env"), node.get("file")
+        return Secret(env=bench.literal(env) if env else None, file=bench.literal(file) if file else None)
+    if secret_only:
+        bench.error("SND501", "a secret never stands in a file", node.span, "write {env: NAME} or {file: PATH}, and keep the value there")
+        return None
+    assert isinstance(node, Scalar)
+    bench.literal(node)
+    return node.data if isinstance(node.data, (bool, int, float)) else node.text
+
+
+def _events(bench: Bench, node: Node | None) -> None:
+    entries = node.entries if isinstance(node, Mapping) else {}
+    for name, (key, value) in entries.items():
+        assert isinstance(value, Mapping)
+        carries: list[str] = []
+        fields: dict[str, Type] = {}
+        for field, (_, inner) in value.entries.items():
+            if field == "object":
+                objects = inner.items if isinstance(inner, Sequence) else [inner]
+                carries += _carried(bench, objects)
+                continue
+            kind = field_type(inner, bench.findings, bench.address)
+            if kind is not None:
+                fields[field] = kind
+        bench.events[name] = EventType(name=name, objects=tuple(carries), fields=fields, at=key.span)
+
+
+def _carried(bench: Bench, nodes: list[Node]) -> list[str]:
+    found = []
+    for node in nodes:
+        kind = bench.literal(node)
+        if kind not in bench.objects:
+            bench.error("SND201", f"the data contract has no object `{kind}`", node.span, did_you_mean(kind, bench.objects))
+        found.append(kind)
+    return found

@@ -1,0 +1,234 @@
+"""`survey:` — questions, pages and thanks."""
+
+from __future__ import annotations
+
+from engine.dsl.build.bench import Bench
+from engine.dsl.contract import SCALES
+from engine.dsl.expressions.functions import FUNCTIONS, KEYWORDS
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.schema.kinds import METRICS
+from engine.dsl.scopes import of_contact, of_questions
+from engine.model.terms import paths
+from engine.model.definitions import Question, Survey, Thanks
+from engine.model.texts import Text
+
+_SCALED = frozenset({"csat", "scale", "stars", "smileys"})  # take `scale: 1-10`
+_WITH_OPTIONS = frozenset({"single", "multiple", "dropdown"})
+_RESERVED = frozenset({"answer", "event", "invitation", "link", *FUNCTIONS, *KEYWORDS, "default"})
+
+
+def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
+    before = len(bench.findings.items)
+    about_node = document.get("about")
+    about = bench.literal(about_node) if about_node is not None else "contact"
+    if about_node is not None and about not in bench.objects:
+        bench.error("SND201", f"the data contract has no object `{about}`", about_node.span, did_you_mean(about, bench.objects))
+    questions_node = document.get("questions")
+    assert isinstance(questions_node, Mapping)
+    metric, metric_question = _metric(bench, document.get("metric"), questions_node)
+    survey = Survey(
+        name=name,
+        metric=metric,
+        metric_question=metric_question,
+        about=about,
+        title=None,
+        questions=(),
+        pages=(),
+        thanks=(),
+        at=document.span,
+    )
+    questions: list[Question] = []
+    for identifier, (key, node) in questions_node.entries.items():
+        assert isinstance(node, Mapping)
+        if identifier in _RESERVED or identifier in bench.objects:
+            bench.error("SND106", f"`{identifier}` has a meaning of its own and cannot be a question", key.span, f"call it `{identifier}_answer`")
+        partial = _with_questions(survey, questions)
+        question = _question(bench, partial, identifier, node, is_metric=identifier == metric_question)
+        if question is not None:
+            questions.append(question)
+    if len(questions) < len(questions_node.entries):
+        return None
+    survey = _with_questions(survey, questions)
+    thanks = _thanks(bench, survey, document.get("thanks"))
+    pages = _pages(bench, survey, document.get("pages"))
+    title_node = document.get("title")
+    title = bench.text(title_node, of_contact(bench.objects)) if title_node is not None else None
+    if any(d.severity == "error" for d in bench.findings.items[before:]):
+        return None
+    return Survey(
+        name=name,
+        metric=metric,
+        metric_question=metric_question,
+        about=about,
+        title=title,
+        questions=tuple(questions),
+        pages=pages,
+        thanks=thanks,
+        at=document.span,
+    )
+
+
+def _with_questions(survey: Survey, questions: list[Question]) -> Survey:
+    return Survey(
+        name=survey.name,
+        metric=survey.metric if any(q.id == survey.metric_question for q in questions) else "none",
+        metric_question=survey.metric_question,
+        about=survey.about,
+        title=None,
+        questions=tuple(questions),
+        pages=(),
+        thanks=(),
+        at=survey.at,
+    )
+
+
+def _metric(bench: Bench, node: Node | None, questions: Mapping) -> tuple[str, str | None]:
+    """The metric and the question that measures it: the one of its type, or the one named."""
+    assert node is not None
+    if isinstance(node, Mapping):
+        metric, (_, target) = next(iter(node.entries.items()))
+        span = node.key_span(metric)
+    else:
+        metric, target, span = bench.literal(node), None, node.span
+    if metric not in METRICS:
+        bench.error("SND103", f"`{metric}` is no metric", span, did_you_mean(metric, METRICS))
+        return "none", None
+    if metric == "none":
+        return "none", None
+    of_type = [name for name, data in questions.data.items() if isinstance(data, dict) and data.get("type") == metric]
+    if target is not None:
+        name = bench.literal(target)
+        if name not in questions.entries:
+            bench.error("SND201", f"there is no question `{name}`", target.span, did_you_mean(name, questions.entries))
+        elif name not in of_type:
+            bench.error("SND205", f"the question `{name}` is not of type {metric}", target.span)
+        return metric, name
+    if len(of_type) != 1:
+        found = "no question has that type" if not of_type else "several questions have that type: " + ", ".join(of_type)
+        hint = f"name one: {{{metric}: {of_type[0]}}}" if of_type else f"add a question with `type: {metric}`"
+        bench.error("SND205", f"the metric is {metric}, but {found}", span, hint)
+        return "none", None
+    return metric, of_type[0]
+
+
+def _question(bench: Bench, survey: Survey, name: str, node: Mapping, *, is_metric: bool) -> Question | None:
+    kind = str(node.data["type"])
+    names = of_questions(bench.objects, survey, None)
+    before = len(bench.findings.items)
+    ask_node = node.get("ask")
+    assert ask_node is not None
+    ask = bench.text(ask_node, names)
+    show_if = None
+    condition = node.get("show_if")
+    if condition is not None:
+        checked = bench.expression(condition, names)
+        show_if = checked[0] if checked else None
+    options = _options(bench, kind, node)
+    for key in ("options", "other"):
+        if key in node.entries and kind not in _WITH_OPTIONS:
+            bench.error("SND101", f"a question of type {kind} has no `{key}`", node.key_span(key))
+    labels_node = node.get("labels")
+    labels: dict[str, Text] = {}
+    for end, (_, value) in labels_node.entries.items() if isinstance(labels_node, Mapping) else ():
+        text = bench.text(value, names)
+        if text is not None:
+            labels[end] = text
+    scale = _scale(bench, kind, node)
+    if ask is None or any(d.severity == "error" for d in bench.findings.items[before:]):
+        return None
+    required = node.data.get("required")
+    return Question(
+        id=name,
+        type=kind,
+        ask=ask,
+        options=options,
+        other=bool(node.data.get("other", False)),
+        scale=scale,
+        required=bool(required) if required is not None else is_metric,
+        show_if=show_if,
+        labels=labels,
+        at=node.span,
+    )
+
+
+def _options(bench: Bench, kind: str, node: Mapping) -> dict[str, Text]:
+    found: dict[str, Text] = {}
+    options = node.get("options")
+    if options is None:
+        if kind in _WITH_OPTIONS:
+            bench.error("SND102", f"a question of type {kind} needs `options`", node.first_key)
+        return found
+    assert isinstance(options, Mapping)
+    for option, (key, value) in options.entries.items():
+        if option == "other":
+            bench.error("SND106", "the option `other` is added by `other: true`", key.span)
+        text = bench.text(value, {})
+        if text is not None:
+            found[option] = text
+    return found
+
+
+def _scale(bench: Bench, kind: str, node: Mapping) -> tuple[int, int] | None:
+    written = node.get("scale")
+    if written is None:
+        return SCALES.get(kind)
+    assert isinstance(written, Scalar)
+    low, high = (int(part) for part in written.text.split("-"))
+    if kind not in _SCALED:
+        bench.error("SND101", f"a question of type {kind} has no `scale`", node.key_span("scale"))
+    elif not (low in (0, 1) and low < high <= 10):
+        bench.error("SND103", "a scale begins with 0 or 1 and ends with 10 or less", written.span)
+    return low, high
+
+
+def _thanks(bench: Bench, survey: Survey, node: Node | None) -> tuple[Thanks, ...]:
+    found: list[Thanks] = []
+    names = of_questions(bench.objects, survey, None)
+    for item in node.items if isinstance(node, Sequence) else ():
+        assert isinstance(item, Mapping)
+        condition, text_node, link = item.get("if"), item.get("text"), item.get("link")
+        checked = bench.expression(condition, names) if condition is not None else None
+        assert text_node is not None
+        text = bench.text(text_node, names, checked[1] if checked else frozenset())
+        target = bench.literal(link) if link is not None else None
+        if link is not None and target is not None and not target.startswith("https://"):
+            bench.error("SND103", "a link for customers begins with https://", link.span)
+        if text is not None:
+            found.append(Thanks(condition=checked[0] if checked else None, text=text, link=target))
+    return tuple(found)
+
+
+def _check_order(bench: Bench, survey: Survey, pages: list[tuple[str, ...]], node: Sequence) -> None:
+    """A question is asked behind those that its condition reads."""
+    asked: set[str] = set()
+    ids = {question.id for question in survey.questions}
+    for number, page in enumerate(pages):
+        for name in page:
+            question = survey.question(name)
+            read = {part for path in paths(question.show_if.term) for part in path[:2]} & ids if question and question.show_if else set()
+            if read - asked - {name}:
+                message = f"`{name}` is asked before `{min(read - asked)}`, which its `show_if` reads"
+                bench.error("SND208", message, node.items[number].span, "change the order of the pages")
+            asked.add(name)
+
+
+def _pages(bench: Bench, survey: Survey, node: Node | None) -> tuple[tuple[str, ...], ...]:
+    if not isinstance(node, Sequence):
+        return ()
+    pages, seen = [], set()
+    known = [question.id for question in survey.questions]
+    for page in node.items:
+        assert isinstance(page, Sequence)
+        for item in page.items:
+            name = bench.literal(item)
+            if name not in known:
+                bench.error("SND201", f"there is no question `{name}`", item.span, did_you_mean(name, known))
+            elif name in seen:
+                bench.error("SND104", f"`{name}` stands on a page already", item.span)
+            seen.add(name)
+        pages.append(bench.literals(page))
+    _check_order(bench, survey, pages, node)
+    for missing in [name for name in known if name not in seen]:
+        bench.error("SND206", f"the question `{missing}` is on no page", node.span, "add it to a page")
+    return tuple(pages)
