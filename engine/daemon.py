@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -56,7 +56,7 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
     """
     if not is_loopback(options.admin):
         raise UsageError(f"--admin {options.admin}: beyond loopback the overview needs a login, which this version does not have")
-    clock = SystemClock()
+    clock, stopped = SystemClock(), _on_signals()
     async with contextlib.AsyncExitStack() as stack:
         public, admin = bind(options.listen, "--listen"), bind(options.admin, "--admin")
         stack.callback(public.close)
@@ -71,13 +71,13 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         if version is None:
             raise RefusedError("nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`")
         service.public_url = _public_url(version, options, here)
-        adapters, tokens, hooks = await _connect(version, options.root, clock, stack)
-        await service.start(adapters)
+        connected = _connect(version, options.root, clock, stack)
+        await service.start(connected.adapters, connected.at_once)
         stack.push_async_callback(service.stop)
         respondents = StoredRespondents(store, service.versions, clock, service.wake)
         language = version.definitions.project.languages[0]
         routes = survey_routes(respondents, default_language=language)
-        routes += inbound_routes(service, clock, event_tokens=tokens, hook_tokens=hooks)
+        routes += inbound_routes(service, clock, event_tokens=connected.event_tokens, hook_tokens=connected.hook_tokens)
         control = bind_unix(str(socket_path(store_path(options.store, options.root))))
         stack.callback(_remove, socket_path(store_path(options.store, options.root)))
         stack.callback(control.close)
@@ -86,7 +86,7 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
             await server.start()
             stack.push_async_callback(server.stop)
         ready(here, f"http://{_address(admin.getsockname())}")
-        await _signalled()
+        await stopped.wait()
         structlog.get_logger("daemon").info("stopping: finishing what is at hand")
 
 
@@ -108,35 +108,46 @@ def _public_url(version: Version, options: Options, here: str) -> str:
     return here
 
 
-async def _signalled() -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+def _on_signals() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT, from the very start: a daemon that is told to end while it starts leaves nothing in doubt either."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop() -> None:
+        stopped.set()
+        # A second signal ends the daemon at once: what is on disk is safe anyway.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    # A second signal ends the daemon at once: what is on disk is safe anyway.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
+        loop.add_signal_handler(number, stop)
+    return stopped
 
 
-async def _connect(
-    version: Version, root: Path, clock: Clock, stack: contextlib.AsyncExitStack
-) -> tuple[dict[str, Adapter], list[str], dict[str, str]]:
-    """The adapter of each connection, the tokens that open `/events`, and the one each hook must carry."""
-    adapters: dict[str, Adapter] = {}
-    tokens: list[str] = []
-    hooks: dict[str, str] = {}
+@dataclass(slots=True)
+class _Connected:
+    """What the connections of a project come to."""
+
+    adapters: dict[str, Adapter] = field(default_factory=dict)
+    at_once: dict[str, int] = field(default_factory=dict)  # deliveries under way, where the connection sets a limit
+    event_tokens: list[str] = field(default_factory=list)  # each opens `/events`
+    hook_tokens: dict[str, str] = field(default_factory=dict)  # the one that each hook must carry
+
+
+def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.AsyncExitStack) -> _Connected:
+    connected = _Connected()
     for name, connection in version.definitions.project.connections.items():
         values = settings(connection, root)
         if connection.use == "events":
-            tokens.append(str(values["token"]))
+            connected.event_tokens.append(str(values["token"]))
             continue
         http = HttpClient(allow_private=bool(values.get("allow_private", False)))
         stack.push_async_callback(http.close)
-        adapters[name] = _FACTORIES[connection.use](name, values, version, http, clock)
+        connected.adapters[name] = _FACTORIES[connection.use](name, values, version, http, clock)
+        if connection.use == "smtp":
+            connected.at_once[name] = _lines(name, values)
         if USES[connection.use].hooks:
-            hooks[name] = str(values["token"])
-    return adapters, tokens, hooks
+            connected.hook_tokens[name] = str(values["token"])
+    return connected
 
 
 Factory = Callable[[str, Settings, Version, HttpClient, Clock], Adapter]
@@ -157,9 +168,14 @@ def _smtp(name: str, values: Settings, version: Version, http: HttpClient, clock
         password=_text(values.get("password")),
         sender=str(values["from"]),
         timeout=float(_integer(name, "timeout", values.get("timeout", 30))),
-        connections=_integer(name, "connections", values.get("connections", 4)),
+        connections=_lines(name, values),
         clock=clock,
     )
+
+
+def _lines(name: str, values: Settings) -> int:
+    """How many connections to a mail server are open at once."""
+    return max(1, _integer(name, "connections", values.get("connections", 4)))
 
 
 def _zendesk(name: str, values: Settings, version: Version, http: HttpClient, clock: Clock) -> Adapter:

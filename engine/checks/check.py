@@ -1,4 +1,4 @@
-"""What a check is: an id, what it says, and a generator of findings."""
+"""What a check is: an id, what it says, an example of either kind, and a generator of findings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from engine.model.definitions import Definitions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
+    """``fails`` and ``passes`` are YAML that stands in the catalogue's example project, or a whole project (`project: …` first)."""
+
     code: str
     severity: Severity
     title: str
     explanation: str
     run: Callable[[Definitions], Iterator[Diagnostic]]
+    fails: str = ""
+    passes: str = ""

@@ -1,22 +1,70 @@
-"""Loads a project and runs every check on what is sound."""
+"""Loads a project, runs every check on what is sound, and applies what the project says about findings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingT
+from dataclasses import replace
 from pathlib import Path
 
-from engine.checks import languages, unused
+from engine.checks import ignore, languages, unused
 from engine.checks.check import Check
+from engine.dsl import source
+from engine.dsl.diagnostics import Findings, Severity
 from engine.dsl.load import Loaded, load
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping
+from engine.model.definitions import Project
 
 CHECKS: tuple[Check, ...] = (languages.CHECK, unused.CHECK)
+# These judge whole projects: where a definition was refused, "nothing uses it" would only follow from that.
+_WHOLE = frozenset({unused.CHECK.code})
+_CODES = frozenset(check.code for check in CHECKS)
+# What a project may turn off or weigh differently; an error of reading or typing stays one.
+ADJUSTABLE = _CODES | {ignore.INCOMPLETE, ignore.UNUSED}
 
 
 def check_project(root: Path) -> Loaded:
     """Everything that is found in the project in ``root``."""
     loaded = load(root)
+    findings = loaded.findings
     if loaded.definitions is not None:
+        sound = not findings.errors
         for check in CHECKS:
-            # A check judges whole projects: where a definition was refused, "nothing uses it" would only follow from that.
-            if not loaded.findings.errors or check.code != unused.CHECK.code:
-                loaded.findings.items.extend(check.run(loaded.definitions))
+            if sound or check.code not in _WHOLE:
+                findings.items.extend(check.run(loaded.definitions))
+        judge_codes(loaded.definitions.project, loaded.texts, findings)
+    ignore.apply_ignores(findings, loaded.texts, _CODES)
+    if loaded.definitions is not None:
+        apply_severities(findings, loaded.definitions.project.checks)
     return loaded
+
+
+def judge_codes(project: Project, texts: MappingT[str, str], findings: Findings) -> None:
+    """What `checks:` names has to be a check: a misspelt code would weigh nothing, and nobody would know."""
+    wrong = sorted(set(project.checks) - ADJUSTABLE)
+    if not wrong:
+        return
+    # The model keeps no places of the codes, so their file is read once more in this rare case.
+    documents, _ = source.parse(texts[project.at.file].encode(), project.at.file, Findings())
+    for document in documents:
+        listing = document.get("checks")
+        if "project" in document.entries and isinstance(listing, Mapping):
+            for code in wrong:
+                message = f"`{code}` is no check, so it can be neither turned off nor weighed differently"
+                hint = did_you_mean(code, ADJUSTABLE)
+                findings.error("SND103", message, listing.key_span(code), hint=hint, address=f"project.{project.name}")
+
+
+def apply_severities(findings: Findings, mapping: MappingT[str, str]) -> None:
+    """Weigh the checks' findings as the project wants: ``mapping`` has a code's severity, or `off`. Other findings stay as they are."""
+    wanted = {code: level for code, level in mapping.items() if code in ADJUSTABLE}
+    if not wanted:
+        return
+    kept = []
+    for item in findings.items:
+        level = wanted.get(item.code, item.severity)
+        if level == item.severity:
+            kept.append(item)
+        elif level != "off":
+            kept.append(replace(item, severity=Severity(level)))
+    findings.items[:] = kept

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.cli.options import project_argument, project_option
+from engine.cli.options import format_option, project_argument, project_option
 from engine.cli.project import checked
 from engine.clock import SystemClock
 from engine.errors import SoundingError
@@ -26,10 +26,11 @@ from engine.rules.scope import situation
 @project_option
 @project_argument
 @click.option("--events", "file", type=click.File("rb"), required=True, help="CloudEvents, one a line; - for standard input.")
-def command(project: Path, folder: Path | None, file: Any) -> int:
+@format_option("text", "json")
+def command(project: Path, folder: Path | None, file: Any, format_: str) -> int:
     """Print, for each event of a file, the automations whose `if` holds. No state is read and nothing is sent.
 
-    A line that is no event is named on stderr, and the exit code is 1 at the end.
+    Either format is one JSON object a line. A line that is no event is named on stderr, and the exit code is 1 at the end.
     """
     from engine.runtime.cloudevents import from_json
 
@@ -51,7 +52,7 @@ def command(project: Path, folder: Path | None, file: Any) -> int:
             click.echo(f"line {number}: {error}", err=True)
             failed = True
         else:
-            sys.stdout.write(json.dumps({"event": event.id, "automations": names}, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps({"event": event.id, "automations": names}) + "\n")
     return int(failed)
 
 

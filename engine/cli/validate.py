@@ -2,33 +2,201 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.checks.formats import json as json_format
-from engine.checks.formats import text as text_format
 from engine.checks.run import check_project
 from engine.cli.options import format_option, project_argument, project_option
-from engine.dsl.diagnostics import Severity
+from engine.dsl.diagnostics import Diagnostic, Severity
+from engine.dsl.load import Loaded
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.schema.kinds import KINDS, LATER_KINDS
+from engine.errors import SoundingError, UsageError
+
+if TYPE_CHECKING:
+    import subprocess
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_CHANGED = "changed"
+_SUFFIXES = (".yaml", ".yml")
 
 
 @click.command("validate")
 @project_option
 @project_argument
-@format_option("text", "json")
+@format_option("text", "json", "github", "sarif", "junit")
 @click.option("--fail-on", type=click.Choice([s.value for s in Severity]), default="error", help="The least severity that fails.")
-def command(project: Path, folder: Path | None, format_: str, fail_on: str) -> int:
+@click.option(
+    "--select",
+    "selected",
+    multiple=True,
+    metavar="ADDRESS|KIND|changed",
+    help="Print only what is found in these: an address as survey.nps, a kind as survey, or the files that git says have changed. "
+    "May be repeated; everything is checked all the same.",
+)
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
+def command(project: Path, folder: Path | None, format_: str, fail_on: str, selected: tuple[str, ...], watch: bool) -> int:
     """Check a project's files, and say what is wrong, where, why, and what to do.
 
     Exits with 1 where something is found that `--fail-on` names.
     """
-    loaded = check_project(folder or project)
+    root = folder or project
+
+    def once() -> int:
+        return _validate(root, format_, Severity(fail_on), selected)
+
+    if watch:
+        return _watch(root, once)
+    return once()
+
+
+def _validate(root: Path, format_: str, fail_on: Severity, selected: tuple[str, ...]) -> int:
+    loaded = check_project(root)
+    selection = _select(root, loaded, selected) if selected else None
     diagnostics = loaded.findings.sorted()
-    if format_ == "json":
-        click.echo(json_format.render(diagnostics, loaded.files))
-    else:
-        click.echo(text_format.render(diagnostics, loaded.files, loaded.texts))
-    return int(any(_RANK[d.severity] <= _RANK[Severity(fail_on)] for d in diagnostics))
+    if selection is not None:
+        diagnostics = [diagnostic for diagnostic in diagnostics if selection.keeps(diagnostic)]
+    shown = _render(root, loaded, format_, fail_on, diagnostics, selection)
+    if shown:
+        click.echo(shown)
+    return int(any(_RANK[d.severity] <= _RANK[fail_on] for d in diagnostics))
+
+
+def _render(
+    root: Path, loaded: Loaded, format_: str, fail_on: Severity, diagnostics: Sequence[Diagnostic], selection: _Selection | None
+) -> str:
+    """Each format is imported only where it is wanted: the text alone must come at once."""
+    match format_:
+        case "json":
+            from engine.checks.formats import json
+
+            return json.render(diagnostics, loaded.files)
+        case "github":
+            from engine.checks.formats import github
+            from engine.checks.formats.place import prefix_of
+
+            return github.render(diagnostics, loaded.texts, prefix_of(root))
+        case "sarif":
+            from engine.checks.formats import sarif
+            from engine.checks.formats.place import prefix_of
+
+            return sarif.render(diagnostics, loaded.texts, prefix_of(root))
+        case "junit":
+            from engine.checks.formats import junit
+            from engine.checks.formats.place import prefix_of
+
+            files = [name for name in loaded.texts if selection is None or name in selection.files]
+            return junit.render(diagnostics, files, prefix_of(root), info_fails=fail_on is Severity.INFO)
+    from engine.checks.formats import text
+
+    return text.render(diagnostics, loaded.files, loaded.texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    addresses: frozenset[str]
+    kinds: frozenset[str]
+    changed: frozenset[str]  # files
+    homes: frozenset[str]  # files in which what is selected is declared
+
+    @property
+    def files(self) -> frozenset[str]:
+        return self.changed | self.homes
+
+    def keeps(self, diagnostic: Diagnostic) -> bool:
+        if diagnostic.file in self.changed:
+            return True
+        if diagnostic.address is not None:
+            return diagnostic.address in self.addresses or diagnostic.address.split(".")[0] in self.kinds
+        # What a file that cannot be read declares is not known: it may be what was selected.
+        return diagnostic.file in self.homes or (bool(self.addresses | self.kinds) and diagnostic.code.startswith("SND0"))
+
+
+def _select(root: Path, loaded: Loaded, selected: tuple[str, ...]) -> _Selection:
+    kinds = frozenset(selected) & {*KINDS, *LATER_KINDS}
+    addresses = frozenset(selected) - kinds - {_CHANGED}
+    definitions = loaded.definitions.by_address() if loaded.definitions is not None else {}
+    found = {*definitions, *(item.address for item in loaded.findings.items if item.address is not None)}
+    for address in sorted(addresses):
+        if address.split(".")[0] not in {*KINDS, *LATER_KINDS} or "." not in address:
+            hint = did_you_mean(address, [_CHANGED, *KINDS, *found])
+            raise UsageError(f"--select takes an address, a kind or `{_CHANGED}`, not `{address}`" + (f"; {hint}" if hint else ""))
+        # A definition that was refused may have left no trace, so an unknown address is an error only where all is sound.
+        if address not in found and not loaded.findings.errors:
+            hint = did_you_mean(address, found)
+            raise UsageError(f"there is no `{address}` in this project" + (f"; {hint}" if hint else ""))
+    homes = {definition.at.file for address, definition in definitions.items() if address in addresses or address.split(".")[0] in kinds}
+    homes |= {
+        item.file
+        for item in loaded.findings.items
+        if item.file is not None and item.address is not None and (item.address in addresses or item.address.split(".")[0] in kinds)
+    }
+    changed = _changed(root) if _CHANGED in selected else frozenset()
+    return _Selection(addresses=addresses, kinds=kinds, changed=changed, homes=frozenset(homes))
+
+
+def _changed(root: Path) -> frozenset[str]:
+    """The files below ``root``, by their names relative to it, that differ from the last commit or are not in git yet."""
+    begun = _git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False).returncode == 0
+    # Before the first commit there is nothing to differ from, so every file is new.
+    known = ["diff", "-z", "--name-only", "--relative", "--no-ext-diff", "HEAD", "--"] if begun else ["ls-files", "-z", "--cached"]
+    new = ["ls-files", "-z", "--others", "--exclude-standard"]
+    return frozenset(name for listing in (known, new) for name in _git(root, *listing).stdout.split("\0") if name)
+
+
+def _git(root: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    import subprocess  # not needed by a plain run
+
+    try:
+        found = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=60, check=False
+        )
+    except FileNotFoundError as error:
+        raise UsageError(f"--select {_CHANGED} asks git, and there is no git here. Install it, or select by address or kind") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"--select {_CHANGED} asks git, which failed: {error}") from error
+    if check and found.returncode != 0:
+        said = found.stderr.strip().removeprefix("fatal: ") or f"exit code {found.returncode}"
+        raise UsageError(f"--select {_CHANGED} asks git, which refused: {said}")
+    return found
+
+
+def _watch(root: Path, once: Callable[[], int]) -> int:
+    """Check now and after every change. Ends only by an interrupt, which the caller turns into an exit code."""
+    from watchfiles import Change, watch
+
+    base = root.resolve()
+
+    def relevant(_change: Change, path: str) -> bool:
+        parts = Path(path).relative_to(base).parts if Path(path).is_relative_to(base) else ()
+        return path.endswith(_SUFFIXES) and not any(part.startswith(".") for part in parts)
+
+    before = _stamps(root)
+    click.clear()  # does nothing where the output is no terminal
+    once()
+    # What changes before the watch stands would be missed, so its first answer, a time-out if need be, is compared with the files.
+    unsure = True
+    for changes in watch(base, watch_filter=relevant, debounce=400, rust_timeout=1000, yield_on_timeout=True):
+        if changes or (unsure and _stamps(root) != before):
+            click.clear()
+            try:
+                once()
+            except SoundingError as error:  # the project may be gone for the moment
+                click.echo(f"sounding: {error}", err=True)
+        unsure = False
+    return 0
+
+
+def _stamps(root: Path) -> dict[str, tuple[int, int]]:
+    """When each file of the project was written, and its size; nothing while files come and go."""
+    from engine.dsl.source import find_files
+
+    try:
+        stated = [(path, path.stat()) for path in find_files(root)]
+    except (SoundingError, OSError):
+        return {}
+    return {str(path): (state.st_mtime_ns, state.st_size) for path, state in stated}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import threading
 from collections import OrderedDict
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,39 +75,44 @@ class Version:
 
 
 class Versions:
-    """The current version, and the earlier ones by number. Used from the store's thread, within a transaction."""
+    """The current version, and the earlier ones by number. Used within transactions, from the writer's thread and the readers'."""
 
     def __init__(self) -> None:
         self.current: Version | None = None
         self._kept: OrderedDict[int, Version] = OrderedDict()
+        self._lock = threading.Lock()
 
     def refresh(self, tx: Transaction) -> Version | None:
-        """Take the newest deployment up as the current one."""
-        deployment = tx.deployment()
-        if deployment is not None and (self.current is None or self.current.number != deployment.id):
-            self.current = self._keep(Version(deployment))
+        """Take the newest deployment up as the current one. Only the writer does so."""
+        newest, current = tx.deployed(), self.current
+        # The number alone does not tell: that of a deployment whose commit failed is given again, to another one.
+        if newest is not None and (current is None or (current.number, current.fingerprint) != newest):
+            self.current = self._load(tx, newest[0])
         return self.current
 
     def get(self, tx: Transaction, number: int) -> Version:
-        found = self._kept.get(number)
-        if found is not None:
-            self._kept.move_to_end(number)
-            return found
+        with self._lock:
+            found = self._kept.get(number)
+            if found is not None:
+                self._kept.move_to_end(number)
+                return found
+        return self._load(tx, number)
+
+    def _load(self, tx: Transaction, number: int) -> Version:
         deployment = tx.deployment(number)
         if deployment is None:
             raise RefusedError(f"the store has no deployment {number}")
-        return self._keep(Version(deployment))
-
-    def _keep(self, version: Version) -> Version:
-        self._kept[version.number] = version
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        version = Version(deployment)
+        with self._lock:
+            self._kept[number] = version
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
         return version
 
 
 def apply(tx: Transaction, deployment: Deployment) -> tuple[int, bool]:
     """Make a deployment current. Returns its number, and whether anything changed: applying the same again does nothing."""
-    current = tx.deployment()
-    if current is not None and current.fingerprint == deployment.fingerprint:
-        return current.id, False
+    current = tx.deployed()
+    if current is not None and current[1] == deployment.fingerprint:
+        return current[0], False
     return tx.deploy(deployment), True

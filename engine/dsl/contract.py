@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping as MappingT
 from dataclasses import replace
 
 from engine.dsl.diagnostics import Findings
+from engine.dsl.expressions.functions import CALLABLE, FILTERS, KEYWORDS
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.model.definitions import EventType, Question, Survey
@@ -24,6 +26,8 @@ CATEGORIES: MappingT[str, tuple[str, ...]] = {
     "ces": ("positive", "neutral", "negative"),
     "gcr": ("yes", "partly", "no"),
 }
+# Names that have a meaning wherever expressions stand: no object and no question is called so.
+RESERVED = frozenset({"answer", "event", "invitation", "link", "contains", "matches", *FILTERS, *CALLABLE, *KEYWORDS})
 SENTIMENTS = ("positive", "neutral", "negative")
 SCALES: MappingT[str, tuple[int, int]] = {
     "nps": (0, 10),
@@ -46,7 +50,7 @@ FIXED_FIELDS: MappingT[str, frozenset[str]] = {
 def field_type(node: Node, findings: Findings, address: str) -> Type | None:
     """`optional email`, `[standard, vip]`, `list of text`, `money RUB`, or the long form."""
     if isinstance(node, Sequence):
-        return _one_of(node)
+        return _one_of(node, findings, address)
     if isinstance(node, Mapping):
         inner = node.get("type")
         kind = field_type(inner, findings, address) if inner is not None else None
@@ -66,8 +70,15 @@ def field_type(node: Node, findings: Findings, address: str) -> Type | None:
     return kind.maybe() if optional else kind
 
 
-def _one_of(node: Sequence) -> Type:
-    return Type("one_of", options=tuple(item.text for item in node.items if isinstance(item, Scalar)))
+def _one_of(node: Sequence, findings: Findings, address: str) -> Type:
+    options: list[str] = []
+    for item in node.items:
+        assert isinstance(item, Scalar)
+        option = unicodedata.normalize("NFC", item.text)
+        if option in options:
+            findings.error("SND104", f"`{option}` is an option already", item.span, address=address)
+        options.append(option)
+    return Type("one_of", options=tuple(options))
 
 
 def _named(words: list[str]) -> Type | None:
@@ -151,19 +162,17 @@ INVITATION = object_type(
 
 
 def built_in_events(objects: MappingT[str, Type], surveys: MappingT[str, Survey]) -> dict[str, EventType]:
-    """The events that need no declaration, for the objects and surveys there are."""
+    """The events that need no declaration; what they carry is readable where the data contract has it."""
     found: dict[str, EventType] = {}
 
     def event(name: str, carries: tuple[str, ...], fields: MappingT[str, Type]) -> None:
         found[name] = EventType(name=name, objects=carries, fields=fields)
 
     for kind in LIFECYCLE_OBJECTS:
-        if kind in objects:
-            for verb in LIFECYCLE:
-                event(f"{kind}.{verb}", (kind,), {"changed": Type("list", item=TEXT)} if verb == "updated" else {})
-    if "deal" in objects:
-        for verb in DEAL_EVENTS:
-            event(f"deal.{verb}", ("deal",), {})
+        for verb in LIFECYCLE:
+            event(f"{kind}.{verb}", (kind,), {"changed": Type("list", item=TEXT)} if verb == "updated" else {})
+    for verb in DEAL_EVENTS:
+        event(f"deal.{verb}", ("deal",), {})
     for survey in surveys.values():
         carries = () if survey.about == "contact" else (survey.about,)
         for verb in SURVEY_EVENTS:

@@ -18,7 +18,7 @@ from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping
 from engine.dsl.schema.kinds import KINDS, LATER_KINDS
-from engine.dsl.schema.validate import conforms
+from engine.dsl.schema.validate import conforms, meant_kind
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, MessageTemplate
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def load(root: Path) -> Loaded:
 
 
 def _build(documents: list[Mapping], findings: Findings) -> Definitions | None:
-    bench = Bench(findings)
+    bench = Bench(findings, incomplete=findings.errors)
     by_kind = _sort(documents, bench)
     projects = by_kind.get("project", [])
     if not projects:
@@ -57,14 +57,14 @@ def _build(documents: list[Mapping], findings: Findings) -> Definitions | None:
             findings.unreadable("SND102", "declares no project", source.PROJECT_FILE, hint="begin it with `project: name`")
         return None
     name, document = projects[0]
-    bench.address = f"project.{name}"
+    bench.begin(f"project.{name}")
     project = build_project(bench, document, name)
     if project is None:
         return None
 
     def each(kind: str, build: Callable[[Mapping, str], object]) -> None:
         for name, document in by_kind.get(kind, []):
-            bench.address = f"{kind}.{name}"
+            bench.begin(f"{kind}.{name}")
             if build(document, name) is None:
                 bench.broken.add(bench.address)
 
@@ -102,6 +102,13 @@ def _sort(documents: list[Mapping], bench: Bench) -> Documents:
         if kind not in KINDS:
             span = document.key_span(kind) if kind else document.span
             bench.findings.error("SND105", f"`{kind}` is no kind of document", span, hint=did_you_mean(kind, KINDS))
+            bench.incomplete = True
+            continue
+        meant = meant_kind(kind, document)
+        if meant is not None:
+            message = f"the first key of a document is its kind, so this is a {kind}, but its keys are those of a {meant}"
+            bench.findings.error("SND105", message, document.key_span(kind), hint=f"begin it with `{meant}: name`")
+            bench.incomplete = True
             continue
         value = document.entries[kind][1]
         name = value.data if isinstance(value.data, str) else str(value.data)

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from typing import Any
 
 from engine.model.span import Span
 
 _ESCAPE_WIDTH = {"x": 2, "u": 4, "U": 8}
+_FOLD = re.compile(r"[ \t]*\n[ \t\n]*")
 
 
 class SourceFile:
     """The text of one file, by its name relative to the project."""
 
-    __slots__ = ("name", "text")
+    __slots__ = ("_starts", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
+        self._starts: list[int] | None = None  # where each line begins
 
     def place(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character of the text."""
-        line = self.text.count("\n", 0, index) + 1
-        return line, index - (self.text.rfind("\n", 0, index) + 1) + 1
+        if self._starts is None:
+            self._starts = [0, *(found.end() for found in re.finditer("\n", self.text))]
+        line = bisect_right(self._starts, index)
+        return line, index - self._starts[line - 1] + 1
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.name, *self.place(start), *self.place(end))
+
+    def within_line(self, start: int, end: int) -> Span:
+        """From ``start`` to ``end``, or one character where the end stands on another line."""
+        line, column = self.place(start)
+        last, behind = self.place(max(end, start + 1))
+        return Span(self.name, line, column, line, behind if last == line else column + 1)
 
 
 class Node:
-    """``data`` is the value as YAML 1.2's core schema reads it; lines and columns count from 0 as the parser gives them."""
+    """``data`` is the value as YAML 1.2's core schema reads it; it stands at ``start`` of the file's text and ends before ``end``."""
 
     __slots__ = ("data", "end", "file", "start")
 
-    def __init__(self, data: Any, file: SourceFile, start: Any, end: Any) -> None:
+    def __init__(self, data: Any, file: SourceFile, start: int, end: int) -> None:
         self.data = data
         self.file = file
         self.start = start
@@ -37,58 +52,81 @@ class Node:
 
     @property
     def span(self) -> Span:
-        start, end = self.start, self.end
-        return Span(self.file.name, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        return self.file.span(self.start, self.end)
 
 
 class Scalar(Node):
     """``text`` is the source text of a plain scalar, the content of a quoted one."""
 
-    __slots__ = ("plain", "text")
+    __slots__ = ("_sources", "plain", "text")
 
-    def __init__(self, data: Any, text: str, plain: bool, file: SourceFile, start: Any, end: Any) -> None:
+    def __init__(self, data: Any, text: str, plain: bool, file: SourceFile, start: int, end: int) -> None:
         super().__init__(data, file, start, end)
         self.text = text
         self.plain = plain
+        self._sources: list[tuple[int, int]] | None = None
 
     def within(self, offset: int, length: int = 1) -> Span:
         """The place of ``length`` characters of ``text`` from ``offset``, whatever the scalar's style."""
-        index = self._index(offset)
-        line, column = self.file.place(index)
-        return Span(self.file.name, line, column, line, column + length)
+        first = self._source(offset)[0]
+        last, width = self._source(offset + max(length, 1) - 1)
+        return self.file.within_line(first, last + width)
 
-    def _index(self, offset: int) -> int:
-        """The index in the file of the character at ``offset``: value and source are read side by side, since folding,
-        indentation and escapes make them differ."""
+    def _source(self, offset: int) -> tuple[int, int]:
+        """Where the character at ``offset`` stands in the file, and how many characters it takes there."""
         raw = self.file.text
-        at, end = int(self.start.index), int(self.end.index)
-        style = raw[at : at + 1]
-        if style in "|>" and not self.plain:
-            at = raw.find("\n", at) + 1
-        elif style in "'\"" and not self.plain:
-            at += 1
-        for position, char in enumerate(self.text):
-            while at < end and raw[at] != char:
-                if style == '"' and raw[at] == "\\":
-                    break
-                if char.isspace() and not raw[at].isspace():
-                    break
+        for quote in (0, 1):
+            if raw.startswith(self.text, self.start + quote) and self.start + quote + len(self.text) == self.end - quote:
+                return self.start + quote + offset, 1
+        if self._sources is None:
+            self._sources = self._align()
+        if offset < len(self._sources):
+            return self._sources[offset]
+        last, width = self._sources[-1] if self._sources else (self.start, 1)
+        return last + width, 1
+
+    def _align(self) -> list[tuple[int, int]]:
+        """Value and source are read side by side, since folding, indentation and escapes make them differ."""
+        raw = self.file.text
+        style = "" if self.plain else raw[self.start : self.start + 1]
+        if style in ("|", ">"):
+            return _align_block(self.text, raw, raw.find("\n", self.start) + 1, self.end)
+        return _align_flow(self.text, raw, self.start + len(style), style)
+
+
+def _align_flow(text: str, raw: str, at: int, style: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    while len(found) < len(text):
+        fold = _FOLD.match(raw, at)
+        if fold is not None:  # one line break is a space; of several, all but the first stay
+            found += [(at, 1)] * max(fold[0].count("\n") - 1, 1)
+            at = fold.end()
+        elif style == '"' and raw.startswith("\\\n", at):  # the line goes on behind the indentation
+            at += 2
+            while raw.startswith((" ", "\t"), at):
                 at += 1
-            if position >= offset:
-                return at
-            if style == '"' and at < end and raw[at] == "\\":
-                at += 2 + _ESCAPE_WIDTH.get(raw[at + 1 : at + 2], 0)
-            elif style == "'" and raw[at : at + 2] == "''":
-                at += 2
-            elif at < end and (raw[at] == char or char.isspace()):
-                at += 1 if raw[at] == char else 0
-        return min(at, end)
+        else:
+            escaped = style == '"' and raw.startswith("\\", at)
+            width = 2 + _ESCAPE_WIDTH.get(raw[at + 1], 0) if escaped else 1 + (style == "'" and raw.startswith("'", at))
+            found.append((at, width))
+            at += width
+    return found
+
+
+def _align_block(text: str, raw: str, at: int, end: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for char in text:
+        while at < end and raw[at] != char and not (char.isspace() and not raw[at].isspace()):
+            at += 1  # indentation
+        found.append((min(at, end), 1))
+        at += at < end and raw[at] == char
+    return found
 
 
 class Sequence(Node):
     __slots__ = ("items",)
 
-    def __init__(self, data: list[Any], items: list[Node], file: SourceFile, start: Any, end: Any) -> None:
+    def __init__(self, data: list[Any], items: list[Node], file: SourceFile, start: int, end: int) -> None:
         super().__init__(data, file, start, end)
         self.items = items
 
@@ -98,7 +136,7 @@ class Mapping(Node):
 
     __slots__ = ("entries",)
 
-    def __init__(self, data: dict[str, Any], entries: dict[str, tuple[Scalar, Node]], file: SourceFile, start: Any, end: Any) -> None:
+    def __init__(self, data: dict[str, Any], entries: dict[str, tuple[Scalar, Node]], file: SourceFile, start: int, end: int) -> None:
         super().__init__(data, file, start, end)
         self.entries = entries
 

@@ -72,12 +72,19 @@ def shared(scopes: Iterable[Names]) -> Names:
         if found is None:
             found = dict(scope)
         else:
-            found = {name: _merge(kind, scope[name]) for name, kind in found.items() if name in scope and kind.kind == scope[name].kind}
+            found = _common(found, scope)
     return found or {}
 
 
-def _merge(a: Type, b: Type) -> Type:
-    if a.kind == "object":
-        fields = {name: kind for name, kind in a.fields.items() if b.fields.get(name) == kind}
-        return object_type(fields, optional=a.optional or b.optional)
+def _common(a: Mapping[str, Type], b: Mapping[str, Type]) -> Names:
+    merged = {name: _merge(kind, b[name]) for name, kind in a.items() if name in b}
+    return {name: kind for name, kind in merged.items() if kind is not None}
+
+
+def _merge(a: Type, b: Type) -> Type | None:
+    """The one type of both; it may be missing where either may."""
+    if a.kind == b.kind == "object":
+        return object_type(_common(a.fields, b.fields), optional=a.optional or b.optional)
+    if a.required() != b.required():
+        return None
     return a if a.optional else b

@@ -9,17 +9,11 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, ScalarNode
 
+from engine.dsl.broken_yaml import explain
 from engine.dsl.diagnostics import Findings
+from engine.dsl.libyaml import CParser as CParser
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence, SourceFile
-from engine.errors import SoundingError, UsageError
-from engine.model.span import Span
-
-try:
-    from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave out what libyaml's binding exports
-except ImportError as error:  # the pure Python parser reads some documents differently, so it is no substitute
-    raise SoundingError(
-        "PyYAML was installed without libyaml. Install a wheel that has it: pip install --force-reinstall --only-binary=:all: pyyaml"
-    ) from error
+from engine.errors import UsageError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -44,12 +38,16 @@ _WORDS: dict[str, Any] = {
 }
 _NUMBER_STARTS = frozenset("0123456789+-.")
 _PLAIN, _QUOTED = "plain", "quoted"
+_ANCHOR = re.compile(r"&\S+(?:\s+(?:#[^\n]*)?)+")
+_UNTAGGED = "write the value without a tag, or quote it if the `!` belongs to it"
 
 
 class _RefusedError(Exception):
-    def __init__(self, code: str, message: str, mark: Any, end: Any, hint: str | None = None) -> None:
+    """What is wrong from ``start`` to before ``end`` of the text."""
+
+    def __init__(self, code: str, message: str, start: int, end: int, hint: str | None = None) -> None:
         super().__init__(message)
-        self.code, self.message, self.mark, self.end, self.hint = code, message, mark, end, hint
+        self.code, self.message, self.start, self.end, self.hint = code, message, start, end, hint
 
 
 class _Composer(CParser):
@@ -71,9 +69,14 @@ def find_files(root: Path) -> list[Path]:
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             inner = [parent for parent in path.parents if parent != root and root in parent.parents]
-            if path.suffix in (".yaml", ".yml") and path.is_file() and not any((parent / PROJECT_FILE).is_file() for parent in inner):
+            if path.suffix in (".yaml", ".yml") and _is_meant(path) and not any((parent / PROJECT_FILE).is_file() for parent in inner):
                 found.append(path)
     return found
+
+
+def _is_meant(path: Path) -> bool:
+    """A file, or a link that leads nowhere: that is no reason to pass over what someone wanted to be read."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def read(path: Path, name: str, findings: Findings) -> tuple[list[Mapping], str]:
@@ -97,17 +100,18 @@ def parse(data: bytes, name: str, findings: Findings) -> tuple[list[Mapping], st
         line = data.count(b"\n", 0, error.start) + 1
         findings.unreadable("SND004", f"is not UTF-8: byte {error.start + 1}, in line {line}", name, hint="save it as UTF-8")
         return [], ""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     file = SourceFile(name, text)
     try:
         return _documents(file), text
     except _RefusedError as refused:
-        findings.error(refused.code, refused.message, _span(file, refused.mark, refused.end), hint=refused.hint)
+        findings.error(refused.code, refused.message, file.within_line(refused.start, refused.end), hint=refused.hint)
     except yaml.MarkedYAMLError as error:
-        findings.error(*_syntax_error(file, error))
+        message, at, hint = explain(text, error)
+        findings.error("SND001", message, file.within_line(at, at + 1), hint=hint)
     except yaml.reader.ReaderError as error:
-        line, column = file.place(error.position)
-        span = Span(name, line, column, line, column + 1)
-        findings.error("SND001", f"the character U+{int(error.character):04X} is not allowed in YAML", span)
+        at = len(text.encode()[: error.position].decode())  # libyaml counts bytes here
+        findings.error("SND001", f"the character U+{ord(text[at]):04X} is not allowed in YAML", file.within_line(at, at + 1))
     return [], text
 
 
@@ -125,9 +129,8 @@ def _documents(file: SourceFile) -> list[Mapping]:
             if isinstance(node, Mapping):
                 found.append(node)
             elif not (isinstance(node, Scalar) and node.data is None):
-                raise _RefusedError(
-                    "SND105", "a document is a mapping that begins with its kind, as `survey: name`", raw.start_mark, raw.end_mark
-                )
+                message = "a document is a mapping that begins with its kind, as `survey: name`"
+                raise _RefusedError("SND105", message, node.start, node.end)
     finally:
         composer.dispose()
     return found
@@ -142,15 +145,16 @@ def _check_depth(text: str) -> None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    raise _too_deep(event)
+                    mark: Any = event.start_mark
+                    raise _too_deep(mark.index)
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     finally:
         parser.dispose()
 
 
-def _too_deep(at: Any) -> _RefusedError:
-    return _RefusedError("SND003", f"nested more than {MAX_DEPTH} levels deep", at.start_mark, None)
+def _too_deep(at: int) -> _RefusedError:
+    return _RefusedError("SND003", f"nested more than {MAX_DEPTH} levels deep", at, at + 1)
 
 
 class _Builder:
@@ -158,66 +162,69 @@ class _Builder:
 
     def __init__(self, file: SourceFile) -> None:
         self.file = file
-        self.has_aliases = "*" in file.text and "&" in file.text
+        self.has_anchors = "&" in file.text
         self.seen: set[int] = set()
         self.repeated = 0
 
     def build(self, node: Any, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            raise _too_deep(node)
-        if self.has_aliases:
+            raise _too_deep(node.start_mark.index)
+        if self.has_anchors:
             self._count(node)
         kind = type(node)
         if kind is ScalarNode:
             return self.scalar(node)
+        start, end = self._extent(node)
         if node.tag is not _QUOTED and node.tag is not _PLAIN:
-            raise _RefusedError(
-                "SND005", f"the tag `{_tag(node.tag)}` is not allowed", node.start_mark, None, "write the value without a tag"
-            )
+            raise _RefusedError("SND005", f"the tag `{_tag(node.tag)}` is not allowed", start, start + 1, _UNTAGGED)
         if kind is MappingNode:
-            return self.mapping(node, depth)
+            return self.mapping(node, depth, start, end)
         items = [self.build(item, depth + 1) for item in node.value]
-        return Sequence([item.data for item in items], items, self.file, node.start_mark, node.end_mark)
+        return Sequence([item.data for item in items], items, self.file, start, end)
+
+    def _extent(self, node: Any) -> tuple[int, int]:
+        """From the value itself, behind the anchor that it may have, to its end."""
+        start, end = int(node.start_mark.index), int(node.end_mark.index)
+        if self.has_anchors and self.file.text.startswith("&", start):
+            anchor = _ANCHOR.match(self.file.text, start, end)
+            start = anchor.end() if anchor is not None else end
+        return start, end
 
     def _count(self, node: Any) -> None:
         if id(node) in self.seen:
             self.repeated += 1
             if self.repeated > MAX_ALIASED:
-                raise _RefusedError(
-                    "SND003", f"aliases repeat more than {MAX_ALIASED:,} nodes", node.start_mark, None, "write less by alias"
-                )
+                start, end = self._extent(node)
+                raise _RefusedError("SND003", f"aliases repeat more than {MAX_ALIASED:,} nodes", start, end, "write less by alias")
         self.seen.add(id(node))
 
     def scalar(self, node: Any) -> Scalar:
         tag, text = node.tag, node.value
+        start, end = self._extent(node)
         if tag is _PLAIN:
-            return Scalar(_plain(text), text, True, self.file, node.start_mark, node.end_mark)
+            return Scalar(_plain(text), text, True, self.file, start, end)
         if tag is not _QUOTED:
-            raise _RefusedError(
-                "SND005", f"the tag `{_tag(tag)}` is not allowed", node.start_mark, node.end_mark, "write the value without a tag"
-            )
-        return Scalar(text, text, False, self.file, node.start_mark, node.end_mark)
+            raise _RefusedError("SND005", f"the tag `{_tag(tag)}` is not allowed", start, end, _UNTAGGED)
+        return Scalar(text, text, False, self.file, start, end)
 
-    def mapping(self, node: Any, depth: int) -> Mapping:
+    def mapping(self, node: Any, depth: int, start: int, end: int) -> Mapping:
         data: dict[str, Any] = {}
         entries: dict[str, tuple[Scalar, Node]] = {}
         for key_node, value_node in node.value:
             if type(key_node) is not ScalarNode:
-                braces = self.file.text.startswith("{{", node.start_mark.index)
+                braces = self.file.text.startswith("{{", start)
+                at = start if braces else key_node.start_mark.index
                 hint = 'quote it: "{{ … }}"' if braces else None
-                at = node if braces else key_node
-                raise _RefusedError("SND001", "a key is a name, not a list or a mapping", at.start_mark, None, hint)
+                raise _RefusedError("SND001", "a key is a name, not a list or a mapping", at, at + 1, hint)
             key = self.scalar(key_node)
             if key.text == "<<" and key.plain:
-                raise _RefusedError(
-                    "SND005", "merge keys (`<<`) are not allowed", key_node.start_mark, key_node.end_mark, "write the keys out"
-                )
+                raise _RefusedError("SND005", "merge keys (`<<`) are not allowed", key.start, key.end, "write the keys out")
             if key.text in data:
-                raise _RefusedError("SND002", f"`{key.text}` stands here twice", key_node.start_mark, key_node.end_mark, "keep one of them")
+                raise _RefusedError("SND002", f"`{key.text}` stands here twice", key.start, key.end, "keep one of them")
             value = self.build(value_node, depth + 1)
             data[key.text] = value.data
             entries[key.text] = (key, value)
-        return Mapping(data, entries, self.file, node.start_mark, node.end_mark)
+        return Mapping(data, entries, self.file, start, end)
 
 
 def _tag(tag: str) -> str:
@@ -240,30 +247,3 @@ def _plain(text: str) -> Any:
         if _INFINITE(text):
             return float("-inf" if text[0] == "-" else "inf")
     return text
-
-
-def _span(file: SourceFile, mark: Any, end: Any) -> Span:
-    line, column = mark.line + 1, mark.column + 1
-    if end is not None and end.line == mark.line and end.column > mark.column:
-        return Span(file.name, line, column, line, end.column + 1)
-    return Span(file.name, line, column, line, column + 1)
-
-
-def _syntax_error(file: SourceFile, error: yaml.MarkedYAMLError) -> tuple[str, str, Span]:
-    """libyaml's complaint, with the hint for the usual cause where the line shows one."""
-    mark = error.problem_mark or error.context_mark
-    problem = error.problem or "not valid YAML"
-    line = file.text.split("\n")[mark.line] if mark else ""
-    value = re.match(r"\s*(?:- )?[\w.]+:\s+(.*)", line)
-    hint = ""
-    if value and value[1].startswith(("*", "&", "%", "@", "`")):
-        hint = "; quote the value: it begins with a character that YAML reserves"
-    elif value and re.match(r"""(["']).*\1\s*\S""", value[1]):
-        hint = "; quote the whole value: it begins with a quote and goes on behind it"
-    elif "{{" in line:
-        hint = '; quote the value: "{{ … }}"'
-    elif "mapping values are not allowed" in problem:
-        hint = "; quote the value: it has a `: ` in it"
-    elif "\t" in line[: len(line) - len(line.lstrip())]:
-        hint = "; indent with spaces, not tabs"
-    return "SND001", f"not valid YAML: {problem}{hint}", _span(file, mark, None)

@@ -11,16 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.dsl.expressions.check import Checker, Facts, Problem
-from engine.dsl.expressions.parse import Node, ParseError, parse
+from engine.dsl.expressions.functions import KEYWORDS
+from engine.dsl.expressions.likeness import printable
+from engine.dsl.expressions.parse import ParseError, parse
+from engine.dsl.expressions.tree import Node
 from engine.dsl.expressions.unparse import unparse
 from engine.model import terms as t
 from engine.model.types import Type
 
+MAX_BLOCKS = 16  # Python, which Jinja2 writes, nests twenty loops at most
+
 _OPEN = re.compile(r"\{\{|\{%|\{#")
 _CLOSERS = {"{{": "}}", "{%": "%}", "{#": "#}"}
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.S)
+# What counts on the way to a closer: text in quotes does not, and another opener means that the closer was forgotten.
+_STEP = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\}\}|%\}|\{\{|\{%|\{\#""", re.S)
 _TAG = re.compile(r"\s*(-?)\s*([a-z]+)\b(.*?)(-?)\s*", re.S)
-_FOR = re.compile(r"\s*([A-Za-z_]\w*)\s+in\s(.*)", re.S)
+_FOR = re.compile(r"\s*(\w+)\s+in\s(.*)", re.S)
+_VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
 _NOTHING: Facts = frozenset()
 
 
@@ -40,6 +47,8 @@ class _Block:
     names: Mapping[str, Type]
     known: Facts  # what holds around it
     local: str | None = None
+    ended: bool = False  # its `else` was there
+    refused: bool = False  # what stands in it reads names, or relies on facts, that an error keeps from us
 
 
 @dataclass(slots=True)
@@ -70,6 +79,8 @@ class Scan:
             elif opener[0] == "{%":
                 piece, names, known = self._tag(inner, start, names, known)
                 pieces.append(piece)
+                if any(problem.code == "SND401" for problem in self.problems):
+                    return self  # where the blocks are unclear, all that follows is
             position = closer + 2
         pieces.append(self.text[position:])
         for block in self._blocks:
@@ -81,16 +92,19 @@ class Scan:
         return self
 
     def _close(self, opener: str, start: int) -> int | None:
-        """Where the markup ends; a closer inside quotes does not count."""
-        closer, position = _CLOSERS[opener], start
-        while True:
-            end = self.text.find(closer, position)
-            if end < 0:
-                return None
-            quoted = next((q for q in _QUOTED.finditer(self.text, start) if q.start() < end < q.end()), None) if opener != "{#" else None
-            if quoted is None:
-                return end
-            position = quoted.end()
+        """Where the markup ends; a closer inside quotes does not count, unless the quote itself is never closed."""
+        closer = _CLOSERS[opener]
+        first = self.text.find(closer, start)
+        if first < 0 or opener == "{#":
+            return first if first >= 0 else None
+        end = len(self.text)
+        for step in _STEP.finditer(self.text, start):
+            if step[0] == closer:
+                return step.start()
+            if step[0] in _CLOSERS:
+                end = step.start()
+                break
+        return first if first < end else None
 
     def _refuse(self, code: str, message: str, offset: int, length: int = 1, hint: str | None = None) -> None:
         self.problems.append(Problem(code, message, offset, length, hint))
@@ -106,8 +120,8 @@ class Scan:
             self._refuse(
                 "SND305", f"`{found.text}` may be missing, so it cannot be printed", found.offset, len(found.text), "add `|default(…)`"
             )
-        elif kind.kind in ("object", "money"):
-            self._refuse("SND304", f"`{found.text}` is an object: name the field to print", found.offset, len(found.text))
+        elif not printable(kind):
+            self._refuse("SND304", f"`{found.text}` is {kind}: name the field to print", found.offset, len(found.text))
         dash = ("-" if inner.startswith("-") else "", "-" if inner.endswith("-") and len(inner) > 1 else "")
         return "{{" + dash[0] + f" _({self._keep(found)}{self._locals()}) " + dash[1] + "}}"
 
@@ -119,42 +133,49 @@ class Scan:
         left, right = (shape[1], shape[4]) if shape else ("", "")
         here = start + (shape.start(2) if shape else 0)
         block = self._blocks[-1] if self._blocks else None
+        if word in ("if", "for") and len(self._blocks) == MAX_BLOCKS:
+            self._refuse("SND401", f"nested more than {MAX_BLOCKS} levels deep", here, len(word))
         match word:
             case "if":
                 self._blocks.append(_Block("if", start - 2, names, known))
                 source, known = self._condition(rest, offset, names, known)
                 return f"{{%{left} if {source} {right}%}}", names, known
-            case "elif" if block and block.kind == "if":
-                source, known = self._condition(rest, offset, names, block.known)
-                return f"{{%{left} elif {source} {right}%}}", names, known
-            case "else" if block:
-                return f"{{%{left} else {right}%}}", block.names, block.known
             case "for":
                 return self._for(rest, offset, start, names, known, (left, right))
+            case "elif" if block and block.kind == "if" and not block.ended:
+                source, known = self._condition(rest, offset, names, block.known)
+                return f"{{%{left} elif {source} {right}%}}", names, known
+            case "else" if block and not block.ended:
+                self._nothing_behind(word, rest, offset)
+                block.ended, block.local = True, None
+                return f"{{%{left} else {right}%}}", block.names, block.known
             case "endif" | "endfor" if block and block.kind == word[3:]:
+                self._nothing_behind(word, rest, offset)
                 self._blocks.pop()
                 return f"{{%{left} {word} {right}%}}", block.names, block.known
             case "elif" | "else" | "endif" | "endfor":
                 self._refuse("SND401", f"`{{% {word} %}}` stands where nothing is open for it", here, len(word))
             case _:
-                self._refuse(
-                    "SND401",
-                    f"`{word or inner.strip()}` is no tag: there are `if`, `elif`, `else`, `endif`, `for`, `endfor`",
-                    here,
-                    len(word),
-                )
+                known_tags = "`if`, `elif`, `else`, `endif`, `for`, `endfor`"
+                self._refuse("SND401", f"`{word or inner.strip()}` is no tag: there are {known_tags}", here, len(word))
         return "", names, known
 
+    def _nothing_behind(self, word: str, rest: str, offset: int) -> None:
+        if rest.strip():
+            hint = "write `elif`" if word == "else" else None
+            place = offset + len(rest) - len(rest.lstrip())
+            self._refuse("SND401", f"nothing can stand behind `{word}`", place, len(rest.strip()), hint)
+
     def _condition(self, text: str, offset: int, names: Mapping[str, Type], known: Facts) -> tuple[str, Facts]:
+        """What Jinja2 is to ask, for a tag whose block is open, and what is known where it holds."""
         node = self._parse(text, offset)
-        if node is None:
-            return "false", known
         checker = Checker(names, known)
-        checked = checker.condition(node)
+        checked = checker.condition(node) if node is not None else None
         self._adopt(checker, offset)
-        if checked is None:
+        if node is None or checked is None:
+            self._blocks[-1].refused = True
             return "false", known
-        found = Found(unparse(node), checked[0], offset)
+        found = Found(unparse(node), checked[0], offset + node.offset)
         return f"_({self._keep(found)}{self._locals()})", known | checked[1]
 
     def _for(
@@ -162,11 +183,16 @@ class Scan:
     ) -> tuple[str, Mapping[str, Type], Facts]:
         shape = _FOR.fullmatch(text)
         if shape is None:
-            self._refuse("SND401", "a loop is written `{% for item in list %}`", start, 1)
+            self._refuse("SND401", "a loop is written `{% for item in list %}`", start - 2, 2)
             self._blocks.append(_Block("for", start - 2, names, known))
             return "", names, known
+        if not _VARIABLE.fullmatch(shape[1]) or shape[1] in KEYWORDS:
+            place = offset + shape.start(1)
+            self._refuse("SND106", f"`{shape[1]}` is not a name (a-z, 0-9 and _, a letter first)", place, len(shape[1]))
         found = self._expression(shape[2], offset + shape.start(2), names, known)
-        self._blocks.append(_Block("for", start - 2, names, known, shape[1]))
+        outer, variable = self._locals(), f"v{len(self._blocks)}"
+        block = _Block("for", start - 2, names, known, shape[1], refused=True)
+        self._blocks.append(block)
         if found is None:
             return "", names, known
         kind = found.term.type
@@ -174,14 +200,14 @@ class Scan:
             why = "may be missing: guard it with `{% if … is not none %}`" if kind.optional else f"is {kind}, and a loop needs a list"
             self._refuse("SND309", f"`{found.text}` {why}", found.offset, len(found.text))
             return "", names, known
-        number = self._keep(found)
-        outer = self._locals(skip_last=True)
-        return f"{{%{dash[0]} for {shape[1]} in _({number}{outer}) {dash[1]}%}}", {**names, shape[1]: kind.item}, known
+        block.refused = False
+        loop = f"{{%{dash[0]} for {variable} in _({self._keep(found)}{outer}) {dash[1]}%}}"
+        return loop, {**names, shape[1]: kind.item}, frozenset(path for path in known if path[0] != shape[1])
 
-    def _locals(self, *, skip_last: bool = False) -> str:
-        """Loop variables travel to the expression as arguments."""
-        blocks = self._blocks[:-1] if skip_last else self._blocks
-        return "".join(f", {block.local}={block.local}" for block in blocks if block.local)
+    def _locals(self) -> str:
+        """Loop variables travel to the expression as arguments; Jinja2 has them under names of our own."""
+        inner = {block.local: level for level, block in enumerate(self._blocks) if block.local}
+        return "".join(f", {name}=v{level}" for name, level in inner.items())
 
     def _expression(self, text: str, offset: int, names: Mapping[str, Type], known: Facts) -> Found | None:
         node = self._parse(text, offset)
@@ -193,6 +219,8 @@ class Scan:
         return None if term is None else Found(unparse(node), term, offset + node.offset)
 
     def _parse(self, text: str, offset: int) -> Node | None:
+        if any(block.refused for block in self._blocks):
+            return None
         try:
             return parse(text)
         except ParseError as error:

@@ -14,7 +14,6 @@ from engine.rules.graph import build_graph, event_types
 
 Rule = Automation | Cadence
 Conditions = Callable[[Mapping[str, object]], list[int]]
-_FROZEN = frozenset({"event", "answer", "invitation"})
 
 
 def roots(term: t.Term) -> frozenset[str]:
@@ -38,7 +37,7 @@ class RuleSet:
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
         self.events: Mapping[str, EventType] = event_types(definitions)
-        self._by_event: dict[str, tuple[Candidate, ...]] = _index(definitions)
+        self._by_event: dict[str, tuple[Candidate, ...]] = _index(definitions, self.events)
         self._functions: dict[str, Conditions] = {}
         self._graph: nx.DiGraph[str] | None = None
 
@@ -63,27 +62,21 @@ class RuleSet:
         return [candidates[number] for number in function(scope)]
 
 
-def _index(definitions: Definitions) -> dict[str, tuple[Candidate, ...]]:
-    objects = definitions.project.objects
+def _index(definitions: Definitions, events: Mapping[str, EventType]) -> dict[str, tuple[Candidate, ...]]:
+    objects = frozenset(definitions.project.objects)
     found: dict[str, list[Candidate]] = {}
-    for name in sorted(definitions.automations):
-        _add(found, definitions.automations[name], objects)
-    for name in sorted(definitions.cadences):
-        _add(found, definitions.cadences[name], objects)
+    for group in (definitions.automations, definitions.cadences):
+        for name in sorted(group):
+            for event in group[name].when:
+                found.setdefault(event, []).append(_candidate(group[name], events[event], objects))
     return {event: tuple(candidates) for event, candidates in found.items()}
 
 
-def _add(found: dict[str, list[Candidate]], rule: Rule, objects: Mapping[str, object]) -> None:
-    read = roots(rule.condition.term) if rule.condition is not None else frozenset()
-    candidate = Candidate(
-        address=address(rule),
-        rule=rule,
-        # `company` is an optional object everywhere, so it may be missing.
-        needs=frozenset(name for name in read if name in objects and name != "company"),
-        frozen=not (read & set(objects)),
-    )
-    for event in rule.when:
-        found.setdefault(event, []).append(candidate)
+def _candidate(rule: Rule, event: EventType, objects: frozenset[str]) -> Candidate:
+    read = roots(rule.condition.term) & objects if rule.condition is not None else frozenset()
+    # `company` is an optional object, so it may be missing, unless the event is about it.
+    needs = read if "company" in event.objects else read - {"company"}
+    return Candidate(address=address(rule), rule=rule, needs=needs, frozen=not read)
 
 
 def _generate(candidates: tuple[Candidate, ...]) -> Conditions:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from engine.deploy.versions import Version, Versions
+from engine.dsl.uses import USES
+from engine.errors import StoreError
+from engine.messages.compose import language_of
 from engine.model.definitions import Automation, Cadence, Step
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Record
@@ -15,7 +20,10 @@ from engine.model.feedback import Invitation, InvitationState
 from engine.respond.tokens import digest, mint
 from engine.rules.eligibility import may_send
 from engine.rules.scope import situation
+from engine.runtime.turn import in_sight
 from engine.store.protocol import Timer, Transaction, Waiting
+
+_log = structlog.get_logger("claim")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,43 +47,71 @@ def claim(
     rows = tx.claim(connection, now, deadline, limit)
     if not rows or current is None:
         return [], len(rows)
-    invitations = tx.invitations(row.invitation for row in rows if row.invitation is not None)
-    events = tx.events(row.event for row in rows if row.event is not None)
-    records = tx.records((kind, key) for row in rows for kind, key in row.subjects.items())
+    known = _Known(
+        invitations=tx.invitations(row.invitation for row in rows if row.invitation is not None),
+        events=tx.events(row.event for row in rows if row.event is not None),
+        records=tx.records((kind, key) for row in rows for kind, key in row.subjects.items()),
+        now=now,
+    )
     found = []
     for row in rows:
-        if row.action == "fetch":
-            found.append(Claimed(delivery=row))
+        try:
+            with tx.attempt():
+                claimed = _recheck(tx, versions, current, row, known)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # one row in which the engine fails must not hold up all behind it
+            _log.error("a claim failed in the engine", origin=row.origin, key=row.key, exc_info=error)
+            give_up(tx, row, DeliveryState.DEAD, f"the engine failed at the recheck: {type(error).__name__}")
             continue
-        # An invitation follows the newest version until it is sent; what an automation began stays with its version.
-        version = current if row.action == "invite" else versions.get(tx, row.deployment)
-        scope, missing = _scope(version, events.get(row.event or 0), row, records, now)
-        if row.action == "invite":
-            claimed = _invitation(tx, version, row, invitations[row.invitation or ""], scope, missing, now)
-        else:
-            claimed = _step(tx, version, row, scope, missing)
         if claimed is not None:
             found.append(claimed)
     return found, len(rows)
 
 
-def _scope(
-    version: Version, waiting: Waiting | None, row: Delivery, records: Mapping[tuple[str, str], Record], now: dt.datetime
-) -> tuple[Mapping[str, object], str | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the rows of one claim refer to, loaded together."""
+
+    invitations: Mapping[str, Invitation]
+    events: Mapping[int, Waiting]
+    records: Mapping[tuple[str, str], Record]
+    now: dt.datetime
+
+
+def _recheck(tx: Transaction, versions: Versions, current: Version, row: Delivery, known: _Known) -> Claimed | None:
+    if row.action == "fetch":
+        return Claimed(delivery=row)
+    # An invitation follows the newest version until it is sent; what an automation began stays with its version.
+    version = current if row.action == "invite" else versions.get(tx, row.deployment)
+    scope, missing = _scope(version, row, known)
+    if row.action == "invite":
+        return _invitation(tx, version, row, known.invitations[row.invitation or ""], scope, missing, known.now)
+    return _step(tx, version, row, scope, missing)
+
+
+def _scope(version: Version, row: Delivery, known: _Known) -> tuple[Mapping[str, object], str | None]:
     """What can be read now, and what keeps it from being read: an event or a required field that is gone."""
+    waiting = known.events.get(row.event or 0)
     if waiting is None:
         return {}, "its event is not stored any more"
     kind = version.rules.events.get(waiting.event.type)
     if kind is None:
         return {}, f"the event {waiting.event.type} is not declared any more"
-    objects = {name: records[name, key].data for name, key in row.subjects.items() if (name, key) in records}
-    there = situation(version.definitions, kind, waiting.event.data, objects, now, version.zone)
+    records = {name: known.records[name, key] for name, key in row.subjects.items() if (name, key) in known.records}
+    data = {**waiting.event.data, **row.payload}
+    there = situation(version.definitions, kind, data, in_sight(kind, records), known.now, version.zone)
     refused = there.refused
     return there.scope, f"{refused[0].path} is missing" if refused else None
 
 
-def _drop(tx: Transaction, row: Delivery, reason: str) -> None:
-    tx.finish(row, DeliveryState.DROPPED, reason=reason, external_id=None, url=None)
+def give_up(tx: Transaction, row: Delivery, state: DeliveryState, reason: str) -> None:
+    """It will not be sent: the row says why, and so does the invitation that it carries."""
+    if not tx.finish(row, state, reason=reason, external_id=None, url=None) or row.invitation is None:
+        return
+    invitation = tx.invitations([row.invitation]).get(row.invitation)
+    if invitation is not None and invitation.state is InvitationState.PLANNED:
+        tx.save_invitation(replace(invitation, state=InvitationState.DROPPED, reason=reason))
 
 
 def _invitation(
@@ -89,17 +125,23 @@ def _invitation(
 ) -> Claimed | None:
     cadence = version.definitions.cadences.get(invitation.cadence)
     if cadence is None:
-        reason: str | None = f"cadence.{invitation.cadence} is not deployed any more"
-    else:
-        reason = missing or may_send(version.definitions, cadence, invitation, scope, now).reason
-    if reason is not None or cadence is None:
-        _drop(tx, row, reason or "")
-        if invitation.state is InvitationState.PLANNED:
-            tx.save_invitation(replace(invitation, state=InvitationState.DROPPED, reason=reason))
+        give_up(tx, row, DeliveryState.DROPPED, f"cadence.{invitation.cadence} is not deployed any more")
+        return None
+    reason = missing or may_send(version.definitions, cadence, invitation, scope, now).reason
+    if reason is not None:
+        give_up(tx, row, DeliveryState.DROPPED, reason)
         return None
     token = mint()
     tx.add_token(digest(token), invitation.id)
-    fixed = replace(invitation, deployment=version.number, survey=cadence.survey)
+    # Fixed before it goes out: where the outcome is never known, the link works all the same and the answer knows its channel.
+    connection = version.definitions.project.connections.get(row.connection)
+    fixed = replace(
+        invitation,
+        deployment=version.number,
+        survey=cadence.survey,
+        channel=USES[connection.use].channel if connection is not None else None,
+        language=language_of(scope, version.definitions),
+    )
     tx.save_invitation(fixed)
     return Claimed(delivery=row, version=version, scope=scope, cadence=cadence, invitation=fixed, token=token)
 
@@ -112,22 +154,22 @@ def _step(tx: Transaction, version: Version, row: Delivery, scope: Mapping[str, 
     if reason is None and row.respondent and isinstance(contact, Mapping) and contact.get("opted_out"):
         reason = "contact.opted_out"
     if reason is not None:
-        _drop(tx, row, reason)
+        give_up(tx, row, DeliveryState.DROPPED, reason)
         return None
     return Claimed(delivery=row, version=version, scope=scope, step=automation.then[int(number)])
 
 
-def recover(tx: Transaction, repeatable: Sequence[str], now: dt.datetime | None, due: dt.datetime) -> tuple[int, int]:
+def recover(tx: Transaction, rows: Iterable[Delivery], repeatable: Collection[str], reason: str, now: dt.datetime) -> tuple[int, int]:
     """Rows that nobody is at work on any more: sent again where that is safe, else `unknown`.
 
     ``repeatable`` names the connections whose receiver honours our key. Returns how many are repeated and how many unknown.
     """
     again = unknown = 0
-    for row in tx.overdue(now):
+    for row in rows:
         if row.connection in repeatable or not row.respondent:
-            again += tx.postpone(row, due, "the daemon ended while this was being sent")
+            again += tx.postpone(row, now, reason)
         else:
-            unknown += doubt(tx, row, "the daemon ended while this was being sent", due)
+            unknown += doubt(tx, row, reason, now)
     return again, unknown
 
 
@@ -137,16 +179,18 @@ def doubt(tx: Transaction, row: Delivery, reason: str, now: dt.datetime) -> bool
         return False
     if row.invitation is not None:
         invitation = tx.invitations([row.invitation]).get(row.invitation)
-        if invitation is not None and invitation.state is InvitationState.PLANNED:
+        if invitation is not None:
             mark_sent(tx, replace(invitation, reason=reason), now)
     return True
 
 
-def mark_sent(tx: Transaction, invitation: Invitation, now: dt.datetime) -> Invitation:
+def mark_sent(tx: Transaction, invitation: Invitation, now: dt.datetime) -> None:
     """The invitation is out: its lifetime begins."""
+    if invitation.state is not InvitationState.PLANNED:
+        # The respondent was quicker than the mail server's last word: that it was answered stays.
+        tx.save_invitation(replace(invitation, sent=now))
+        return
     expires = now + dt.timedelta(seconds=invitation.lifetime) if invitation.lifetime is not None else None
-    sent = replace(invitation, state=InvitationState.SENT, sent=now, expires=expires)
-    tx.save_invitation(sent)
+    tx.save_invitation(replace(invitation, state=InvitationState.SENT, sent=now, expires=expires))
     if expires is not None:
         tx.add_timers([Timer(part=invitation.part, due=expires, kind="expire", ref=invitation.id)])
-    return sent

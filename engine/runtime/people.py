@@ -43,6 +43,7 @@ class Brought:
     records: dict[str, Record] = field(default_factory=dict)
     changed: dict[str, list[str]] = field(default_factory=dict)  # kind → fields whose value is another one now
     misfits: list[Misfit] = field(default_factory=list)
+    names: list[tuple[str, str]] = field(default_factory=list)  # by which its contact is known from now on
 
 
 class People:
@@ -106,10 +107,10 @@ class People:
         return self._records.get((kind, key))
 
     def bring(self, row: Waiting) -> Brought:
-        """Merge what an event carries. Nothing is merged where a required field does not fit."""
+        """Merge what an event carries; nothing is kept yet. A required field that does not fit leaves no records."""
         event = row.event
         brought = Brought()
-        merged: list[tuple[str, Record | None, Record]] = []
+        merged: dict[str, tuple[Record | None, Record]] = {}
         for kind, contract in self._objects.items():
             raw = event.data.get(kind)
             if not isinstance(raw, Mapping):
@@ -121,23 +122,26 @@ class People:
             fields, misfits = conform(kind, contract, raw)
             brought.misfits += misfits
             before = self.record(kind, key)
-            merged.append((kind, before, _merge(before, kind, key, event.source, fields, event.time)))
+            merged[kind] = before, _merge(before, kind, key, event.source, fields, event.time)
         if any(misfit.required for misfit in brought.misfits):
             return brought
-        keys = {kind: record.key for kind, _, record in merged}
-        for kind, before, record in merged:
-            linked = {other: key for other, key in keys.items() if other != kind and _links(kind, other)}
-            after = replace(record, links={**record.links, **linked})
-            if after != before:
-                self._put(after)
-            brought.records[kind] = after
-            brought.changed[kind] = [name for name in after.data if before is None or before.data.get(name) != after.data[name]]
-        contact = event.data.get("contact")
-        if "contact" in keys:
-            for name in self._contact_names(event.source, contact):
-                if name not in self._aliases and name not in self._new_aliases:
-                    self._new_aliases[name] = keys["contact"]
+        for kind, (before, record) in merged.items():
+            linked = {other: to.key for other, (_, to) in merged.items() if other != kind and _links(kind, other)}
+            brought.records[kind] = replace(record, links={**record.links, **linked})
+            old = before.data if before is not None else {}
+            brought.changed[kind] = [name for name in {**old, **record.data} if old.get(name) != record.data.get(name)]
+        if "contact" in merged:
+            brought.names = self._contact_names(event.source, event.data["contact"])
         return brought
+
+    def keep(self, brought: Brought) -> None:
+        """What an event brought counts from now on: for the later events of the batch, and in the store with `flush`."""
+        for record in brought.records.values():
+            if record != self._records.get((record.kind, record.key)):
+                self._put(record)
+        for name in brought.names:
+            if name not in self._aliases:
+                self._new_aliases.setdefault(name, brought.records["contact"].key)
 
     def around(self, records: Mapping[str, Record]) -> dict[str, Record]:
         """The records with the contact and company that they are linked to."""

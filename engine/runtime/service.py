@@ -10,7 +10,7 @@ import structlog
 
 from engine.clock import Clock
 from engine.deploy.versions import Version, Versions, apply
-from engine.errors import StoreError
+from engine.errors import RefusedError
 from engine.model.delivery import Adapter, Delivery, Repeat
 from engine.model.events import Event
 from engine.runtime.claim import recover
@@ -19,9 +19,9 @@ from engine.runtime.people import event_part, part_of
 from engine.runtime.turn import TurnReport, run_turn
 from engine.store.protocol import Deployment, Incoming, NewDelivery, Store
 
-SMTP_CONCURRENCY = 4
-HTTP_CONCURRENCY = 32
+AT_ONCE = 32  # deliveries of a connection under way, where it has no limit of its own
 _IDLE = 60.0  # seconds between looks at the timers when none is due sooner
+_RETRY = 1.0  # seconds to wait where a turn failed
 _log = structlog.get_logger("runtime")
 
 
@@ -62,15 +62,19 @@ class Service:
         """The version to run: the newest that was applied."""
         return await self.store.write(self.versions.refresh)
 
-    async def start(self, adapters: Mapping[str, Adapter]) -> None:
-        """Put what an earlier process left unfinished in order, then begin."""
+    async def start(self, adapters: Mapping[str, Adapter], at_once: Mapping[str, int]) -> None:
+        """Put what an earlier process left unfinished in order, then begin.
+
+        ``at_once`` has the connections with a limit of their own. More must not be claimed: what waits behind that limit is not on
+        its way, yet would be in doubt after a crash.
+        """
         repeatable = [name for name, adapter in adapters.items() if adapter.repeat is not Repeat.NEITHER]
         now = self.clock.now()
-        again, unknown = await self.store.write(lambda tx: recover(tx, repeatable, None, now))
+        reason = "the daemon ended while this was being sent"
+        again, unknown = await self.store.write(lambda tx: recover(tx, tx.overdue(None), repeatable, reason, now))
         if again or unknown:
             _log.warning("an earlier process ended while it was sending", repeated=again, unknown=unknown)
         for name, adapter in adapters.items():
-            concurrency = SMTP_CONCURRENCY if adapter.repeat is Repeat.NEITHER else HTTP_CONCURRENCY
             self.meter.couriers[name] = Courier(
                 name,
                 adapter,
@@ -79,7 +83,7 @@ class Service:
                 self.clock,
                 link=self.link,
                 wake_turn=self.wake,
-                concurrency=concurrency,
+                concurrency=at_once.get(name, AT_ONCE),
                 seed=self._seed,
             )
         self._tasks = [asyncio.create_task(courier.run(), name=f"courier-{name}") for name, courier in self.meter.couriers.items()]
@@ -90,7 +94,8 @@ class Service:
         """Finish what is at hand: the turn that runs, the messages on their way. The rest is on disk."""
         self._stopping = True
         self._wake.set()
-        await asyncio.gather(*(courier.stop() for courier in self.meter.couriers.values()))
+        for courier in self.meter.couriers.values():
+            courier.stop()
         await asyncio.gather(*self._tasks)
 
     def wake(self) -> None:
@@ -147,9 +152,13 @@ class Service:
             now = self.clock.now()
             try:
                 report: TurnReport = await self.store.write(lambda tx: run_turn(tx, self.versions, self.clock.now()))
-            except StoreError as error:
+            except RefusedError as error:
                 _log.error("no turn could be written", error=str(error))
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_RETRY)
+                continue
+            except Exception as error:  # noqa: BLE001  # a defect of ours in one turn must not end all deciding
+                _log.error("a turn failed in the engine", exc_info=error)
+                await asyncio.sleep(_RETRY)
                 continue
             self.meter.turns += 1
             self.meter.decided += report.decided

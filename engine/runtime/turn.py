@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.deploy.versions import Version, Versions
 from engine.dsl.uses import USES
+from engine.errors import RefusedError
 from engine.messages.render import template_value
 from engine.model.definitions import Cadence, EventType
 from engine.model.delivery import Delivery
@@ -20,7 +21,7 @@ from engine.model.texts import Template
 from engine.rules.decide import Act, Decision, decide
 from engine.rules.eligibility import address_for
 from engine.rules.facts import conform
-from engine.rules.scope import Situation, situation
+from engine.rules.scope import situation
 from engine.runtime.people import Brought, People, part_of
 from engine.store.protocol import EventState, Incoming, NewDelivery, Settled, Transaction, Waiting
 
@@ -51,10 +52,20 @@ class _Batch:
     deliveries: list[NewDelivery] = field(default_factory=list)
 
 
-class _PoisonError(Exception):
-    def __init__(self, position: int, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.position, self.cause = position, cause
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One event, with all that its effects are made of."""
+
+    version: Version
+    row: Waiting
+    records: Mapping[str, Record]
+    scope: Mapping[str, object]
+    own: Mapping[str, Any]  # what the event says of itself beyond its data; kept with each effect, since it is known only now
+    now: dt.datetime
+
+    @property
+    def subjects(self) -> dict[str, str]:
+        return {kind: record.key for kind, record in self.records.items()}
 
 
 def run_turn(tx: Transaction, versions: Versions, now: dt.datetime, limit: int = MAX_EVENTS) -> TurnReport:
@@ -72,26 +83,29 @@ def run_turn(tx: Transaction, versions: Versions, now: dt.datetime, limit: int =
 
 
 def _decide_all(tx: Transaction, version: Version, rows: Sequence[Waiting], now: dt.datetime, report: TurnReport) -> None:
-    """An event that makes the engine fail is parked alone: those before it are decided, those behind it come next."""
-    while rows:
-        try:
-            batch = _Batch(People(tx, version.definitions, rows))
-            for position, row in enumerate(rows):
-                try:
-                    _decide_one(version, row, batch, now)
-                except Exception as error:  # whatever it is, it is kept with the event that caused it
-                    raise _PoisonError(position, error) from error
-        except _PoisonError as poison:
-            if poison.position == 0:
-                _park(tx, rows[0], poison.cause)
-                report.parked += 1
-                rows = rows[1:]
-                continue
-            _decide_all(tx, version, rows[: poison.position], now, report)
-            rows = rows[poison.position :]
-            continue
-        _flush(tx, batch, now, report)
+    """A batch in which the engine fails is halved until the culprit is alone. It is parked; those before and behind it are decided."""
+    if not rows:
         return
+    try:
+        with tx.attempt():
+            batch = _Batch(People(tx, version.definitions, rows))
+            for row in rows:
+                _decide_one(version, row, batch, now)
+            _flush(tx, batch, now)
+    except RefusedError:  # the store's fault, and no event's
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is kept with the event that caused it
+        if len(rows) == 1:
+            _park(tx, rows[0], error)
+            report.parked += 1
+            return
+        middle = len(rows) // 2
+        _decide_all(tx, version, rows[:middle], now, report)
+        _decide_all(tx, version, rows[middle:], now, report)
+        return
+    report.decided += len(batch.settled)
+    report.more |= bool(batch.derived)
+    report.connections |= {row.delivery.connection for row in batch.deliveries}
 
 
 def _park(tx: Transaction, row: Waiting, error: Exception) -> None:
@@ -100,16 +114,12 @@ def _park(tx: Transaction, row: Waiting, error: Exception) -> None:
     tx.settle([Settled(seq=row.seq, state=EventState.PARKED, note=note)])
 
 
-def _flush(tx: Transaction, batch: _Batch, now: dt.datetime, report: TurnReport) -> None:
+def _flush(tx: Transaction, batch: _Batch, now: dt.datetime) -> None:
     batch.people.flush()
     tx.add_invitations(batch.invitations)
     tx.enqueue(batch.deliveries)
-    if batch.derived:
-        tx.accept(batch.derived, now)
-        report.more = True
+    tx.accept(batch.derived, now)
     tx.settle(batch.settled)
-    report.decided += len(batch.settled)
-    report.connections |= {row.delivery.connection for row in batch.deliveries}
 
 
 def _decide_one(version: Version, row: Waiting, batch: _Batch, now: dt.datetime) -> None:
@@ -126,16 +136,21 @@ def _decide_one(version: Version, row: Waiting, batch: _Batch, now: dt.datetime)
     contact = records["contact"].key if "contact" in records else None
     kind = version.rules.events.get(event.type)
     if kind is None:
+        people.keep(brought)
         batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace={"unknown": event.type}))
         return
-    _derive(row, kind, brought, batch)
-    there = _situation(version, kind, event, records, brought, now)
+    own = {"changed": brought.changed.get(kind.objects[0], [])} if "changed" in kind.fields else {}
+    there = situation(version.definitions, kind, {**event.data, **own}, in_sight(kind, records), now, version.zone)
     if there.refused and version.rules.candidates(event.type):
-        batch.settled.append(_quarantined(row, there.refused, contact))
+        # Taken as a whole or not at all: what is merged now would be no change any more when the event is replayed.
+        known = contact is not None and people.record("contact", contact) is not None
+        batch.settled.append(_quarantined(row, there.refused, contact if known else None))
         return
+    people.keep(brought)
+    _derive(row, kind, brought, batch)
+    case = _Case(version=version, row=row, records=records, scope=there.scope, own=own, now=now)
     decision = decide(version.rules, event.type, there.scope)
-    skipped = {skip.address: skip.reason for skip in decision.skipped}
-    _carry_out(version, row, decision, there.scope, records, batch, now, skipped)
+    skipped = {skip.address: skip.reason for skip in decision.skipped} | _carry_out(case, decision, batch)
     trace: dict[str, Any] = {"deployment": version.number}
     if decision.fired:
         trace["fired"] = list(decision.fired)
@@ -152,16 +167,9 @@ def _quarantined(row: Waiting, misfits: Sequence[Any], contact: str | None) -> S
     return Settled(seq=row.seq, state=EventState.QUARANTINED, contact=contact, note=note)
 
 
-def _situation(
-    version: Version, kind: EventType, event: Event, records: Mapping[str, Record], brought: Brought, now: dt.datetime
-) -> Situation:
-    """What the rules behind the event may read: what its declaration names, its contact and company."""
-    visible = {*kind.objects, "contact", "company"}
-    data = event.data
-    if "changed" in kind.fields:
-        data = {**data, "changed": brought.changed.get(kind.objects[0], [])}
-    objects = {name: record.data for name, record in records.items() if name in visible}
-    return situation(version.definitions, kind, data, objects, now, version.zone)
+def in_sight(kind: EventType, records: Mapping[str, Record]) -> dict[str, Mapping[str, Any]]:
+    """What the rules behind an event may read: the objects that its declaration names, its contact and company."""
+    return {name: record.data for name, record in records.items() if name in {*kind.objects, "contact", "company"}}
 
 
 def _derive(row: Waiting, kind: EventType, brought: Brought, batch: _Batch) -> None:
@@ -180,27 +188,20 @@ def own_event(type_: str, cause: str, time: dt.datetime, data: Mapping[str, Any]
     return Incoming(event=event, part=part, subjects=subjects)
 
 
-def _carry_out(
-    version: Version,
-    row: Waiting,
-    decision: Decision,
-    scope: Mapping[str, object],
-    records: Mapping[str, Record],
-    batch: _Batch,
-    now: dt.datetime,
-    skipped: dict[str, str],
-) -> None:
-    subjects = {kind: record.key for kind, record in records.items()}
+def _carry_out(case: _Case, decision: Decision, batch: _Batch) -> dict[str, str]:
+    """Effects into the batch; the cadences that reach nobody, with the reason."""
+    skipped = {}
     for effect in decision.effects:
         if isinstance(effect, Act):
             if effect.step.action == "update":
-                _update(version, effect, scope, subjects, batch, now)
+                _update(case, effect, batch)
             else:
-                batch.deliveries.append(_action(version, row, effect, records, subjects, now))
+                batch.deliveries.append(_action(case, effect))
             continue
-        refused = _invite(version, row, effect.cadence, records, subjects, batch, now)
+        refused = _invite(case, effect.cadence, batch)
         if refused is not None:
             skipped[f"cadence.{effect.cadence.name}"] = refused
+    return skipped
 
 
 def effect_key(event: Event, origin: str) -> str:
@@ -208,43 +209,43 @@ def effect_key(event: Event, origin: str) -> str:
     return "s-" + hashlib.blake2b(f"{event.source}\0{event.id}\0{origin}".encode(), digest_size=16).hexdigest()
 
 
-def _action(
-    version: Version, row: Waiting, act: Act, records: Mapping[str, Record], subjects: Mapping[str, str], now: dt.datetime
-) -> NewDelivery:
-    contact = subjects.get("contact")
+def _action(case: _Case, act: Act) -> NewDelivery:
+    contact = case.records.get("contact")
     assert act.step.via is not None
-    return NewDelivery(
-        delivery=Delivery(
-            id=0,
-            part=records["contact"].part if contact is not None else row.part,
-            key=effect_key(row.event, act.origin),
-            action=act.step.action,
-            connection=act.step.via,
-            origin=act.origin,
-            deployment=version.number,
-            event=row.seq,
-            contact=contact,
-            invitation=None,
-            answer=None,
-            subjects=subjects,
-            respondent=act.step.action == "email",
-        ),
-        due=now,
+    delivery = Delivery(
+        id=0,
+        part=contact.part if contact is not None else case.row.part,
+        key=effect_key(case.row.event, act.origin),
+        action=act.step.action,
+        connection=act.step.via,
+        origin=act.origin,
+        deployment=case.version.number,
+        event=case.row.seq,
+        contact=contact.key if contact is not None else None,
+        invitation=None,
+        answer=None,
+        subjects=case.subjects,
+        payload=case.own,
+        respondent=act.step.action == "email",
     )
+    return NewDelivery(delivery=delivery, due=case.now)
 
 
-def _update(version: Version, act: Act, scope: Mapping[str, object], subjects: Mapping[str, str], batch: _Batch, now: dt.datetime) -> None:
+def _update(case: _Case, act: Act, batch: _Batch) -> None:
     for kind, fields in act.step.content.items():
         assert isinstance(fields, Mapping)
-        contract = version.definitions.project.objects[kind]
+        contract = case.version.definitions.project.objects[kind]
         values: dict[str, Any] = {}
         for name, template in fields.items():
             assert isinstance(template, Template)
-            value = template_value(template, scope) if template.body is not None else _literal(template.text, contract.fields[name].kind)
+            if template.body is not None:
+                value = template_value(template, case.scope)
+            else:
+                value = _literal(template.text, contract.fields[name].kind)
             raw = value.isoformat() if isinstance(value, (dt.date, dt.datetime)) else value
             values |= {name: None} if raw is None else conform(kind, contract, {name: raw})[0]
-        if kind in subjects:
-            batch.people.update(kind, subjects[kind], values, now)
+        if kind in case.records:
+            batch.people.update(kind, case.records[kind].key, values, case.now)
 
 
 def _literal(text: str, kind: str) -> object:
@@ -255,59 +256,48 @@ def _literal(text: str, kind: str) -> object:
     return text
 
 
-def _invite(
-    version: Version,
-    row: Waiting,
-    cadence: Cadence,
-    records: Mapping[str, Record],
-    subjects: Mapping[str, str],
-    batch: _Batch,
-    now: dt.datetime,
-) -> str | None:
+def _invite(case: _Case, cadence: Cadence, batch: _Batch) -> str | None:
     """Plan an invitation; the reason why not, where nothing reaches the contact."""
-    contact = records["contact"]
-    connection = reaching(version, cadence, contact.data)
+    contact, event, zone = case.records["contact"], case.row.event, case.version.zone
+    due = max(cadence.after.after(event.time, zone) if cadence.after is not None else event.time, case.now)
+    connection = reaching(case.version, cadence, contact.data)
     if connection is None:
-        return "no address for " + " or ".join(cadence.via)
-    planned = cadence.after.after(row.event.time, version.zone) if cadence.after is not None else row.event.time
-    due = max(planned, now)
+        if due <= case.now:
+            return "no address for " + " or ".join(cadence.via)
+        connection = cadence.via[0]  # an address may be known by then; the claim judges
     origin = f"cadence.{cadence.name}"
-    key = effect_key(row.event, origin)
-    batch.invitations.append(
-        Invitation(
-            id=key,
-            part=contact.part,
-            contact=contact.key,
-            survey=cadence.survey,
-            cadence=cadence.name,
-            deployment=version.number,
-            event=row.seq,
-            subjects=subjects,
-            state=InvitationState.PLANNED,
-            due=due,
-            lifetime=cadence.expires.seconds(due, version.zone) if cadence.expires is not None else None,
-        )
+    key = effect_key(event, origin)
+    invitation = Invitation(
+        id=key,
+        part=contact.part,
+        contact=contact.key,
+        survey=cadence.survey,
+        cadence=cadence.name,
+        deployment=case.version.number,
+        event=case.row.seq,
+        subjects=case.subjects,
+        state=InvitationState.PLANNED,
+        due=due,
+        lifetime=cadence.expires.seconds(due, zone) if cadence.expires is not None else None,
     )
-    batch.deliveries.append(
-        NewDelivery(
-            delivery=Delivery(
-                id=0,
-                part=contact.part,
-                key=key,
-                action="invite",
-                connection=connection,
-                origin=origin,
-                deployment=version.number,
-                event=row.seq,
-                contact=contact.key,
-                invitation=key,
-                answer=None,
-                subjects=subjects,
-                respondent=True,
-            ),
-            due=due,
-        )
+    delivery = Delivery(
+        id=0,
+        part=contact.part,
+        key=key,
+        action="invite",
+        connection=connection,
+        origin=origin,
+        deployment=case.version.number,
+        event=case.row.seq,
+        contact=contact.key,
+        invitation=key,
+        answer=None,
+        subjects=case.subjects,
+        payload=case.own,
+        respondent=True,
     )
+    batch.invitations.append(invitation)
+    batch.deliveries.append(NewDelivery(delivery=delivery, due=due))
     return None
 
 

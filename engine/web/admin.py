@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engine.errors import StoreError
+from engine.errors import RefusedError
 from engine.insight.scores import UNITS, response_rate, survey_scores
 from engine.model.delivery import DeliveryState
 from engine.runtime.service import Service
@@ -49,8 +49,8 @@ def admin_app(service: Service) -> Starlette:
     async def ready(request: Request) -> Response:
         """Ready means: a version is deployed and the store takes a write."""
         try:
-            await service.store.write(lambda tx: tx.setting("ready"))
-        except StoreError as error:
+            await service.store.write(lambda tx: tx.put_setting("ready", service.clock.now().isoformat()))
+        except RefusedError as error:
             return JSONResponse({"status": "not ready", "reason": str(error)}, status_code=503)
         if service.version is None:
             return JSONResponse({"status": "not ready", "reason": "no version is applied"}, status_code=503)

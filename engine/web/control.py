@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +15,34 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from engine import __version__
 from engine.deploy.versions import pack
 from engine.errors import RefusedError
 from engine.model.codec import decode
 from engine.runtime.service import Service
 
-MAX_BODY = 256 << 20
+_LONGEST = 100  # bytes; systems end the address of a socket at 104 or 108
 
 
 def socket_path(store: Path) -> Path:
-    return store.with_name(store.name + ".sock")
+    """Beside the store; for one deep in the file system, where no socket can be, among the temporary files of this user."""
+    store = store.resolve()
+    path = store.with_name(store.name + ".sock")
+    if len(os.fsencode(path)) <= _LONGEST:
+        return path
+    return Path(tempfile.gettempdir()) / f"sounding-{os.getuid()}-{hashlib.sha256(os.fsencode(store)).hexdigest()[:16]}.sock"
 
 
 def control_app(service: Service) -> Starlette:
     async def apply(request: Request) -> Response:
         said: dict[str, Any] = json.loads(await request.body())
-        deployment = pack(decode(said["definitions"]), at=service.clock.now(), by=said["by"], commit=said["commit"])
-        number, changed = await service.deploy(deployment)
+        if said["version"] != __version__:
+            return JSONResponse({"error": f"it is Sounding {__version__}, the command is {said['version']}. Restart it"}, status_code=409)
+        try:
+            deployment = pack(decode(said["definitions"]), at=service.clock.now(), by=said["by"], commit=said["commit"])
+            number, changed = await service.deploy(deployment)
+        except RefusedError as error:
+            return JSONResponse({"error": str(error)}, status_code=503)
         return JSONResponse({"deployment": number, "changed": changed})
 
     return Starlette(routes=[Route("/apply", apply, methods=["POST"])])
@@ -38,10 +52,11 @@ async def send(store: Path, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Ask the daemon that holds the store. Raises RefusedError where it does not answer."""
     connector = aiohttp.UnixConnector(path=str(socket_path(store)))
     try:
+        body = {**body, "version": __version__}
         async with aiohttp.ClientSession(connector=connector) as session, session.post(f"http://daemon{path}", json=body) as response:
+            said: dict[str, Any] = await response.json() if response.content_type == "application/json" else {}
             if response.status != 200:
-                raise RefusedError(f"the daemon refused: HTTP {response.status}")
-            found: dict[str, Any] = await response.json()
-            return found
+                raise RefusedError(f"the daemon of {store} refused: {said.get('error') or f'HTTP {response.status}'}")
+            return said
     except (aiohttp.ClientError, OSError) as error:
         raise RefusedError(f"the store {store} is in use, but its daemon does not answer: {error}") from error

@@ -12,6 +12,9 @@ from engine.model.definitions import Audience, Cadence, MessageTemplate
 from engine.model.types import TEXT
 from engine.schedule.durations import Duration
 
+_DAYS = {"s": 1 / 86400, "m": 1 / 1440, "h": 1 / 24, "d": 1, "bd": 1.4, "w": 7, "mo": 31, "q": 92, "y": 366}
+_LONGEST = 36_600  # days; beyond that the calendar ends
+
 
 def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | None:
     of_node, where = document.get("of"), document.get("where")
@@ -39,11 +42,11 @@ def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[st
     names = names_behind(bench, events) if events is not None else None
     condition_node = document.get("if")
     checked = bench.expression(condition_node, names) if condition_node is not None and names is not None else None
+    after, expires = _duration(bench, document.get("after")), _duration(bench, document.get("expires"))
     if survey is None or audience is None or events is None or names is None or via is None:
         return None
-    if (condition_node is not None and checked is None) or (invite_node is not None and invite is None):
-        return None
-    if not _carries_subject(bench, survey, audiences.get(audience), events, survey_node):
+    _check_subject(bench, survey, audiences.get(audience), events, when)
+    if bench.errors or (invite_node is not None and invite is None):
         return None
     if invite is not None:
         bench.template_scopes.setdefault(invite, []).append({**names, "link": TEXT})
@@ -53,23 +56,25 @@ def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[st
         audience=audience,
         when=events,
         condition=checked[0] if checked else None,
-        after=_duration(document.get("after")),
+        after=after,
         via=via,
         invite=invite,
-        expires=_duration(document.get("expires")),
+        expires=expires,
         at=document.span,
     )
 
 
-def _carries_subject(bench: Bench, survey: str, audience: Audience | None, events: tuple[str, ...], node: Node) -> bool:
+def _check_subject(bench: Bench, survey: str, audience: Audience | None, events: tuple[str, ...], node: Node) -> None:
     """A survey about X needs an event that carries X, or an audience of X."""
     about = bench.surveys[survey].about
     if about in ("contact", "company") or (audience is not None and audience.of == about):
-        return True
-    without = [name for name in events if about not in bench.events[name].objects]
-    if without:
-        bench.error("SND203", f"the survey is about a {about}, but `{without[0]}` carries none", node.span, f"use an event that carries a {about}")
-    return not without
+        return
+    for name in events:
+        if about not in bench.events[name].objects:
+            place = next((item for item in node.items if item.data == name), node) if isinstance(node, Sequence) else node
+            message = f"`{name}` carries no {about}, but the survey `{survey}` is about one"
+            bench.error("SND203", message, place.span, f"use an event that carries a {about}, or an audience of {about}")
+            return
 
 
 def _via(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
@@ -102,13 +107,21 @@ def _via(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def _duration(node: Node | None) -> Duration | None:
-    return Duration.parse(str(node.data)) if node is not None else None
+def _duration(bench: Bench, node: Node | None) -> Duration | None:
+    if node is None:
+        return None
+    duration = Duration.parse(bench.literal(node))
+    assert duration is not None
+    if duration.count * _DAYS[duration.unit] > _LONGEST:
+        bench.error("SND103", f"`{duration}` is longer than a hundred years", node.span)
+    return duration
 
 
 def build_template(bench: Bench, document: Mapping, name: str) -> MessageTemplate | None:
     """Checked against what every place that uses it can read."""
     scopes = bench.template_scopes.get(name)
+    if not scopes and (bench.incomplete or any(address.startswith(("cadence.", "automation.")) for address in bench.broken)):
+        return None  # what it may read, the definition that uses it would say, and that one was refused
     names: Names = shared(scopes) if scopes else {**of_contact(bench.objects), "link": TEXT}
     subject_node, text_node = document.get("subject"), document.get("text")
     assert text_node is not None

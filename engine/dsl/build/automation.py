@@ -5,12 +5,14 @@ from __future__ import annotations
 from engine.dsl.build.bench import NOTHING, Bench
 from engine.dsl.build.events import events_of, names_behind
 from engine.dsl.expressions.check import Facts
+from engine.dsl.expressions.codes import is_decimal, is_instant, wrong_literal
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.schema.validate import actions_of
 from engine.dsl.scopes import Names
 from engine.dsl.uses import ACTIONS, USES, reaching
 from engine.model.definitions import Automation, Step
+from engine.model.span import Span
 from engine.model.texts import Template
 from engine.model.types import Type
 
@@ -45,7 +47,8 @@ def _step(bench: Bench, node: Node, names: Names, known: Facts) -> Step | None:
     actions = list(actions_of(node))
     if len(actions) != 1:
         message = "a step has one action, but here " + (f"are {', '.join(f'`{a}`' for a in actions)}" if actions else "is none")
-        bench.error("SND108", message, node.first_key, "one of: " + ", ".join(f"`{a}`" for a in ACTIONS))
+        place = node.key_span(actions[1]) if actions else node.first_key
+        bench.error("SND108", message, place, "make a step of each" if actions else "one of: " + ", ".join(f"`{a}`" for a in ACTIONS))
         return None
     guard_node = node.get("if")
     guard = bench.expression(guard_node, names, known) if guard_node is not None else None
@@ -54,15 +57,18 @@ def _step(bench: Bench, node: Node, names: Names, known: Facts) -> Step | None:
     action, content_node = actions[0], node.get(actions[0])
     assert isinstance(content_node, Mapping)
     inner = known | guard[1] if guard else known
-    before = len(bench.findings.items)
-    via = _via(bench, action, content_node) if action != "update" else None
+    before = len(bench.errors)
+    here = node.key_span(action)
+    via = _via(bench, action, content_node, here) if action != "update" else None
     content = _update(bench, content_node, names, inner) if action == "update" else _content(bench, action, content_node, names, inner)
-    if any(d.severity == "error" for d in bench.findings.items[before:]):
+    if action == "email":
+        _check_email(bench, content_node, here)
+    if len(bench.errors) > before:
         return None
-    return Step(action=action, via=via, condition=guard[0] if guard else None, content=content, at=node.key_span(action))
+    return Step(action=action, via=via, condition=guard[0] if guard else None, content=content, at=here)
 
 
-def _via(bench: Bench, action: str, content: Mapping) -> str | None:
+def _via(bench: Bench, action: str, content: Mapping, here: Span) -> str | None:
     """The connection that carries the action out: the one named, or the only one that can."""
     able = [name for name, connection in bench.connections.items() if action in USES[connection.use].actions]
     node = content.get("via")
@@ -70,14 +76,19 @@ def _via(bench: Bench, action: str, content: Mapping) -> str | None:
         if len(able) != 1:
             found = "no connection can do that" if not able else f"several connections can do that: {', '.join(able)}"
             hint = "add a connection with `use: " + " or ".join(reaching(action)) + "`" if not able else "name one with `via`"
-            bench.error("SND204", f"`{action}` has no `via`, and {found}", content.first_key, hint)
+            bench.error("SND204", f"`{action}` has no `via`, and {found}", here, hint)
             return None
         return able[0]
     name = bench.literal(node)
     if name not in bench.connections:
         bench.error("SND204", f"there is no connection `{name}`", node.span, did_you_mean(name, bench.connections))
     elif name not in able:
-        bench.error("SND204", f"`{name}` is a {bench.connections[name].use} connection: it cannot do `{action}`", node.span, did_you_mean(name, able))
+        bench.error(
+            "SND204",
+            f"`{name}` is a {bench.connections[name].use} connection: it cannot do `{action}`",
+            node.span,
+            did_you_mean(name, able),
+        )
     return name
 
 
@@ -101,11 +112,17 @@ def _content(bench: Bench, action: str, node: Mapping, names: Names, known: Fact
                 found[key] = {name: bench.template(inner, names, known) for name, (_, inner) in value.entries.items()}
             case _:
                 found[key] = bench.text(value, names, known)
-    if action == "email" and ("template" in node.entries) == ("body" in node.entries):
-        bench.error("SND102", "an e-mail needs either `template`, or `subject` and `body`", node.first_key)
-    elif action == "email" and "body" in node.entries and "subject" not in node.entries:
-        bench.error("SND102", "an e-mail needs `subject`", node.first_key)
     return found
+
+
+def _check_email(bench: Bench, content: Mapping, here: Span) -> None:
+    """Its words come from a template, or stand here."""
+    own = [key for key in ("subject", "body") if key in content.entries]
+    if "template" in content.entries and own:
+        bench.error("SND101", f"an e-mail with a `template` has no `{own[0]}` of its own", content.key_span(own[0]))
+    elif "template" not in content.entries and len(own) < 2:
+        missing = " and ".join(f"`{key}`" for key in ("subject", "body") if key not in own)
+        bench.error("SND102", f"an e-mail needs {missing}", here, None if own else "or a `template`")
 
 
 def _update(bench: Bench, node: Mapping, names: Names, known: Facts) -> dict[str, object]:
@@ -115,7 +132,9 @@ def _update(bench: Bench, node: Mapping, names: Names, known: Facts) -> dict[str
         assert isinstance(fields, Mapping)
         target = names.get(kind)
         if target is None or kind not in bench.objects:
-            bench.error("SND201", f"there is no `{kind}` here to update", key.span, did_you_mean(kind, [k for k in names if k in bench.objects]))
+            bench.error(
+                "SND201", f"there is no `{kind}` here to update", key.span, did_you_mean(kind, [k for k in names if k in bench.objects])
+            )
             continue
         values: dict[str, Template] = {}
         for field, (field_key, value) in fields.entries.items():
@@ -134,7 +153,9 @@ def _fits(bench: Bench, template: Template, node: Node, wanted: Type) -> bool:
     assert isinstance(node, Scalar)
     if template.only is not None:
         given = template.only.term.type
-        fits = given.kind == wanted.kind or (given.is_text and wanted.kind == "text") or (given.kind == "integer" and wanted.kind == "number")
+        fits = (
+            given.kind == wanted.kind or (given.is_text and wanted.kind == "text") or (given.kind == "integer" and wanted.kind == "number")
+        )
         if given.kind == wanted.kind == "one_of":
             fits = set(given.options) <= set(wanted.options)
         message = f"the field is {wanted.required()}, but the value is {given}"
@@ -153,9 +174,11 @@ def _literal_fits(node: Scalar, wanted: Type) -> bool:
         case "boolean":
             return isinstance(node.data, bool)
         case "integer":
-            return isinstance(node.data, int) and not isinstance(node.data, bool)
+            return type(node.data) is int and is_decimal(node.text)
         case "number":
-            return isinstance(node.data, (int, float)) and not isinstance(node.data, bool)
+            return type(node.data) in (int, float) and is_decimal(node.text)
         case "one_of":
             return node.text in wanted.options
-    return wanted.is_text
+        case "date" | "datetime":
+            return is_instant(node.text, wanted.kind)
+    return wanted.is_text and wrong_literal(wanted.kind, node.text) is None

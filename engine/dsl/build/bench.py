@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, field
 
-from engine.dsl.diagnostics import Findings
+from engine.dsl.diagnostics import Diagnostic, Findings, Severity
 from engine.dsl.expressions.check import Checker, Facts, Problem
 from engine.dsl.expressions.parse import ParseError, parse
+from engine.dsl.expressions.tree import Literal
 from engine.dsl.expressions.unparse import unparse
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.scopes import Names
 from engine.dsl.templates import Scan
 from engine.model.definitions import Connection, EventType, Survey
-from engine.model.texts import Template, Text
 from engine.model.span import Span
 from engine.model.terms import Expression
+from engine.model.texts import Template, Text
 from engine.model.types import Type
 
 NOTHING: Facts = frozenset()
@@ -34,16 +34,28 @@ class Bench:
     names: dict[str, set[str]] = field(default_factory=dict)  # kind → every name declared, sound or not
     broken: set[str] = field(default_factory=set)  # addresses that were refused: what refers to them is not blamed
     template_scopes: dict[str, list[Names]] = field(default_factory=dict)  # template → the scopes of the places that use it
+    incomplete: bool = False  # a document could not be read: what it declares is not known, and references to it are not blamed
     address: str = ""  # of the definition being built
+    first: int = 0  # of its findings
+
+    def begin(self, address: str) -> None:
+        self.address, self.first = address, len(self.findings.items)
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
-        self.findings.error(code, message, span, hint=hint, address=self.address)
+        """An error, unless it stands around one that is known: then it may only follow from that."""
+        if not any(known.span is not None and _holds(span, known.span) for known in self.errors):
+            self.findings.error(code, message, span, hint=hint, address=self.address)
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        """What is wrong with the definition being built, so far."""
+        return [found for found in self.findings.items[self.first :] if found.severity is Severity.ERROR]
 
     def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts] | None:
         """A condition, and what is known wherever it holds."""
         assert isinstance(node, Scalar)
         try:
-            tree = parse(node.text)
+            tree = Literal(0, node.data, len(node.text)) if isinstance(node.data, (bool, int, float)) else parse(node.text)
         except ParseError as error:
             self._report(node, Problem("SND301", error.message, error.offset, 1, error.hint))
             return None
@@ -86,12 +98,22 @@ class Bench:
 
     def reference(self, kind: str, node: Node) -> str | None:
         """The name of a definition of ``kind`` that is there and sound; a refused one is passed over in silence."""
-        name = self.literal(node)
+        return self.reference_at(kind, self.literal(node), node)
+
+    def reference_at(self, kind: str, name: str, node: Node) -> str | None:
         known = self.names.get(kind, set())
+        if name not in known and self.incomplete:
+            return None
         if name not in known:
             self.error("SND201", f"there is no {kind} `{name}`", node.span, did_you_mean(name, known) or f"declare it: `{kind}: {name}`")
             return None
         return None if f"{kind}.{name}" in self.broken else name
 
     def _report(self, node: Scalar, problem: Problem) -> None:
-        self.error(problem.code, problem.message, node.within(problem.offset, problem.length), problem.hint)
+        span = node.within(problem.offset, problem.length) if node.text.strip() else node.span
+        self.error(problem.code, problem.message, span, problem.hint)
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    begins = (outer.line, outer.column) <= (inner.line, inner.column)
+    return outer.file == inner.file and begins and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)

@@ -27,23 +27,31 @@ def events_of(bench: Bench, node: Node) -> tuple[str, ...] | None:
 def _expand(bench: Bench, node: Node, metric: str | None) -> tuple[str, ...] | None:
     assert isinstance(node, Scalar)
     name = bench.literal(node)
-    parts = name.split(".")
-    if "*" in parts and len(parts) == 3 and parts[0] == "survey" and parts[1] == "*":
-        surveys = [survey for survey in bench.surveys.values() if metric is None or survey.metric == metric]
-        if parts[2] in SURVEY_EVENTS and surveys:
-            return tuple(f"survey.{survey.name}.{parts[2]}" for survey in sorted(surveys, key=lambda s: s.name))
-        if not surveys:
-            bench.error("SND202", "no survey matches this", node.span)
+    match name.split("."):
+        case ["survey", "*", verb] if verb in SURVEY_EVENTS:
+            return _every_survey(bench, node, verb, metric)
+        case ["survey", survey, verb] if survey != "*" and survey not in bench.surveys and verb in SURVEY_EVENTS:
+            bench.reference_at("survey", survey, node)
             return None
+        case ["metric", _, "changed"]:
+            bench.error("SND110", f"`{name}` is part of the language, but this version does not execute it yet", node.span)
+            return None
+    if metric is not None:
+        bench.error("SND202", "a filter belongs to an event of every survey", node.span, "write {survey.*.answered: {metric: …}}")
+        return None
     if name in bench.events:
         return (name,)
-    if len(parts) == 3 and parts[0] == "survey" and f"survey.{parts[1]}" in bench.broken:
-        return None
-    if len(parts) == 3 and parts[0] == "survey" and parts[1] not in bench.names.get("survey", set()):
-        bench.error("SND201", f"there is no survey `{parts[1]}`", node.span, did_you_mean(parts[1], bench.names.get("survey", set())))
-        return None
-    bench.error("SND202", f"there is no event `{name}`", node.span, did_you_mean(name, bench.events))
+    if not bench.incomplete:
+        bench.error("SND202", f"there is no event `{name}`", node.span, did_you_mean(name, [*bench.events, "survey.*.answered"]))
     return None
+
+
+def _every_survey(bench: Bench, node: Scalar, verb: str, metric: str | None) -> tuple[str, ...] | None:
+    surveys = sorted(survey.name for survey in bench.surveys.values() if metric is None or survey.metric == metric)
+    # A survey that was refused might have matched.
+    if not surveys and not bench.incomplete and not any(address.startswith("survey.") for address in bench.broken):
+        bench.error("SND202", "no survey matches this", node.span)
+    return tuple(f"survey.{name}.{verb}" for name in surveys) or None
 
 
 def names_behind(bench: Bench, events: tuple[str, ...]) -> Names:

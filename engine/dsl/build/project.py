@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.dsl.build.bench import Bench
-from engine.dsl.contract import FIXED_FIELDS, field_type
+from engine.dsl.contract import FIXED_FIELDS, RESERVED, field_type
 from engine.dsl.expressions.codes import is_language, is_timezone
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
@@ -14,18 +14,18 @@ from engine.model.types import TEXT, Type, object_type
 
 
 def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
-    before = len(bench.findings.items)
     languages = _languages(bench, document.get("languages"))
     zone = _timezone(bench, document.get("timezone"))
     _objects(bench, document.get("objects"))
+    may_ask = document.get("may_ask")
+    # What is wrong with it may follow from what is wrong with the fields that it reads.
+    condition = bench.expression(may_ask, of_contact(bench.objects)) if may_ask is not None and not bench.errors else None
     _connections(bench, document.get("connections"))
     _events(bench, document.get("events"))
-    may_ask = document.get("may_ask")
-    condition = bench.expression(may_ask, of_contact(bench.objects)) if may_ask is not None else None
     url = document.get("public_url")
     public_url = _setting(bench, url, secret_only=False) if url is not None else None
     identity = _identity(bench, document.get("identity"))
-    if any(d.severity == "error" for d in bench.findings.items[before:]):
+    if bench.errors:
         return None
     return Project(
         name=name,
@@ -63,16 +63,21 @@ def _timezone(bench: Bench, node: Node | None) -> str:
 
 def _objects(bench: Bench, node: Node | None) -> None:
     entries = node.entries if isinstance(node, Mapping) else {}
-    for kind, (_, fields) in entries.items():
+    for kind, (kind_key, fields) in entries.items():
         types: dict[str, Type] = {"id": TEXT}
+        if kind in RESERVED:
+            bench.error("SND106", f"`{kind}` has a meaning of its own and cannot be an object", kind_key.span)
         assert isinstance(fields, Mapping)
         for name, (key, value) in fields.entries.items():
             found = field_type(value, bench.findings, bench.address)
             if found is None:
+                types[name] = TEXT  # for those that only ask whether the field is there
                 continue
             fixed = FIXED_FIELDS.get(name) if kind == "contact" else None
             if fixed is not None and found.kind not in fixed:
-                bench.error("SND107", f"`contact.{name}` has a fixed meaning and is {' or '.join(sorted(fixed))}, not {found.required()}", key.span)
+                bench.error(
+                    "SND107", f"`contact.{name}` has a fixed meaning and is {' or '.join(sorted(fixed))}, not {found.required()}", key.span
+                )
             types[name] = found
         bench.objects[kind] = object_type(types)
 
@@ -107,7 +112,9 @@ def _connections(bench: Bench, node: Node | None) -> None:
             elif setting == "fields":
                 settings[setting] = _fields(bench, setting_node)
             elif setting == "tls" and isinstance(setting_node, Scalar) and setting_node.text not in TLS:
-                bench.error("SND103", f"`{setting_node.text}` is not how a line is secured", setting_node.span, did_you_mean("", TLS))
+                bench.error(
+                    "SND103", f"`{setting_node.text}` is not how a line is secured", setting_node.span, did_you_mean(setting_node.text, TLS)
+                )
             elif setting != "use":
                 settings[setting] = _setting(bench, setting_node, secret_only=setting in use.secret)
         for missing in sorted(use.required - set(value.entries)):

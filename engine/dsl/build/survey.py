@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from engine.dsl.build.bench import Bench
-from engine.dsl.contract import SCALES
-from engine.dsl.expressions.functions import FUNCTIONS, KEYWORDS
+from engine.dsl.contract import RESERVED, SCALES
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.schema.kinds import METRICS
 from engine.dsl.scopes import of_contact, of_questions
-from engine.model.terms import paths
 from engine.model.definitions import Question, Survey, Thanks
+from engine.model.terms import paths
 from engine.model.texts import Text
 
 _SCALED = frozenset({"csat", "scale", "stars", "smileys"})  # take `scale: 1-10`
 _WITH_OPTIONS = frozenset({"single", "multiple", "dropdown"})
-_RESERVED = frozenset({"answer", "event", "invitation", "link", *FUNCTIONS, *KEYWORDS, "default"})
 
 
 def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
-    before = len(bench.findings.items)
     about_node = document.get("about")
     about = bench.literal(about_node) if about_node is not None else "contact"
     if about_node is not None and about not in bench.objects:
@@ -27,6 +24,7 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
     questions_node = document.get("questions")
     assert isinstance(questions_node, Mapping)
     metric, metric_question = _metric(bench, document.get("metric"), questions_node)
+    measured = {metric_question} if not bench.errors else set(questions_node.entries)  # of an unclear metric, any may be the one
     survey = Survey(
         name=name,
         metric=metric,
@@ -41,20 +39,19 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
     questions: list[Question] = []
     for identifier, (key, node) in questions_node.entries.items():
         assert isinstance(node, Mapping)
-        if identifier in _RESERVED or identifier in bench.objects:
-            bench.error("SND106", f"`{identifier}` has a meaning of its own and cannot be a question", key.span, f"call it `{identifier}_answer`")
+        if identifier in RESERVED or identifier in bench.objects:
+            bench.error(
+                "SND106", f"`{identifier}` has a meaning of its own and cannot be a question", key.span, f"call it `{identifier}_answer`"
+            )
         partial = _with_questions(survey, questions)
-        question = _question(bench, partial, identifier, node, is_metric=identifier == metric_question)
-        if question is not None:
-            questions.append(question)
-    if len(questions) < len(questions_node.entries):
-        return None
+        questions.append(_question(bench, partial, key, node, is_metric=identifier in measured))
     survey = _with_questions(survey, questions)
     thanks = _thanks(bench, survey, document.get("thanks"))
     pages = _pages(bench, survey, document.get("pages"))
     title_node = document.get("title")
     title = bench.text(title_node, of_contact(bench.objects)) if title_node is not None else None
-    if any(d.severity == "error" for d in bench.findings.items[before:]):
+    _check_other(bench, questions, questions_node)
+    if bench.errors:
         return None
     return Survey(
         name=name,
@@ -67,6 +64,13 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
         thanks=thanks,
         at=document.span,
     )
+
+
+def _check_other(bench: Bench, questions: list[Question], node: Mapping) -> None:
+    for question in questions:
+        if question.other and f"{question.id}_other" in node.entries:
+            message = f"`{question.id}_other` is what `other: true` adds to the question `{question.id}`"
+            bench.error("SND106", message, node.key_span(f"{question.id}_other"))
 
 
 def _with_questions(survey: Survey, questions: list[Question]) -> Survey:
@@ -112,10 +116,10 @@ def _metric(bench: Bench, node: Node | None, questions: Mapping) -> tuple[str, s
     return metric, of_type[0]
 
 
-def _question(bench: Bench, survey: Survey, name: str, node: Mapping, *, is_metric: bool) -> Question | None:
+def _question(bench: Bench, survey: Survey, key: Scalar, node: Mapping, *, is_metric: bool) -> Question:
+    """The question; where something is wrong with it, what later questions need to know of it."""
     kind = str(node.data["type"])
     names = of_questions(bench.objects, survey, None)
-    before = len(bench.findings.items)
     ask_node = node.get("ask")
     assert ask_node is not None
     ask = bench.text(ask_node, names)
@@ -124,10 +128,10 @@ def _question(bench: Bench, survey: Survey, name: str, node: Mapping, *, is_metr
     if condition is not None:
         checked = bench.expression(condition, names)
         show_if = checked[0] if checked else None
-    options = _options(bench, kind, node)
-    for key in ("options", "other"):
-        if key in node.entries and kind not in _WITH_OPTIONS:
-            bench.error("SND101", f"a question of type {kind} has no `{key}`", node.key_span(key))
+    options = _options(bench, kind, key, node)
+    for name in ("options", "other"):
+        if name in node.entries and kind not in _WITH_OPTIONS:
+            bench.error("SND101", f"a question of type {kind} has no `{name}`", node.key_span(name))
     labels_node = node.get("labels")
     labels: dict[str, Text] = {}
     for end, (_, value) in labels_node.entries.items() if isinstance(labels_node, Mapping) else ():
@@ -135,13 +139,11 @@ def _question(bench: Bench, survey: Survey, name: str, node: Mapping, *, is_metr
         if text is not None:
             labels[end] = text
     scale = _scale(bench, kind, node)
-    if ask is None or any(d.severity == "error" for d in bench.findings.items[before:]):
-        return None
     required = node.data.get("required")
     return Question(
-        id=name,
+        id=key.text,
         type=kind,
-        ask=ask,
+        ask=ask or _silence(node),
         options=options,
         other=bool(node.data.get("other", False)),
         scale=scale,
@@ -152,20 +154,23 @@ def _question(bench: Bench, survey: Survey, name: str, node: Mapping, *, is_metr
     )
 
 
-def _options(bench: Bench, kind: str, node: Mapping) -> dict[str, Text]:
+def _silence(node: Node) -> Text:
+    """In place of a text that was refused."""
+    return Text(by_language={}, at=node.span)
+
+
+def _options(bench: Bench, kind: str, question: Scalar, node: Mapping) -> dict[str, Text]:
     found: dict[str, Text] = {}
     options = node.get("options")
     if options is None:
         if kind in _WITH_OPTIONS:
-            bench.error("SND102", f"a question of type {kind} needs `options`", node.first_key)
+            bench.error("SND102", f"a question of type {kind} needs `options`", question.span)
         return found
     assert isinstance(options, Mapping)
     for option, (key, value) in options.entries.items():
         if option == "other":
             bench.error("SND106", "the option `other` is added by `other: true`", key.span)
-        text = bench.text(value, {})
-        if text is not None:
-            found[option] = text
+        found[option] = bench.text(value, {}) or _silence(value)
     return found
 
 
@@ -190,6 +195,8 @@ def _thanks(bench: Bench, survey: Survey, node: Node | None) -> tuple[Thanks, ..
         condition, text_node, link = item.get("if"), item.get("text"), item.get("link")
         checked = bench.expression(condition, names) if condition is not None else None
         assert text_node is not None
+        if condition is not None and checked is None:
+            continue  # it may have been the guard of what the text reads
         text = bench.text(text_node, names, checked[1] if checked else frozenset())
         target = bench.literal(link) if link is not None else None
         if link is not None and target is not None and not target.startswith("https://"):
@@ -199,36 +206,34 @@ def _thanks(bench: Bench, survey: Survey, node: Node | None) -> tuple[Thanks, ..
     return tuple(found)
 
 
-def _check_order(bench: Bench, survey: Survey, pages: list[tuple[str, ...]], node: Sequence) -> None:
+def _check_order(bench: Bench, survey: Survey, items: list[Node]) -> None:
     """A question is asked behind those that its condition reads."""
     asked: set[str] = set()
     ids = {question.id for question in survey.questions}
-    for number, page in enumerate(pages):
-        for name in page:
-            question = survey.question(name)
-            read = {part for path in paths(question.show_if.term) for part in path[:2]} & ids if question and question.show_if else set()
-            if read - asked - {name}:
-                message = f"`{name}` is asked before `{min(read - asked)}`, which its `show_if` reads"
-                bench.error("SND208", message, node.items[number].span, "change the order of the pages")
-            asked.add(name)
+    for item in items:
+        name = bench.literal(item)
+        question = survey.question(name)
+        read = {part for path in paths(question.show_if.term) for part in path[:2]} & ids if question and question.show_if else set()
+        if read - asked - {name}:
+            message = f"`{name}` is asked before `{min(read - asked - {name})}`, which its `show_if` reads"
+            bench.error("SND208", message, item.span, "change the order of the pages")
+        asked.add(name)
 
 
 def _pages(bench: Bench, survey: Survey, node: Node | None) -> tuple[tuple[str, ...], ...]:
     if not isinstance(node, Sequence):
         return ()
-    pages, seen = [], set()
     known = [question.id for question in survey.questions]
-    for page in node.items:
-        assert isinstance(page, Sequence)
-        for item in page.items:
-            name = bench.literal(item)
-            if name not in known:
-                bench.error("SND201", f"there is no question `{name}`", item.span, did_you_mean(name, known))
-            elif name in seen:
-                bench.error("SND104", f"`{name}` stands on a page already", item.span)
-            seen.add(name)
-        pages.append(bench.literals(page))
-    _check_order(bench, survey, pages, node)
+    items = [item for page in node.items if isinstance(page, Sequence) for item in page.items]
+    seen: set[str] = set()
+    for item in items:
+        name = bench.literal(item)
+        if name not in known:
+            bench.error("SND201", f"there is no question `{name}`", item.span, did_you_mean(name, known))
+        elif name in seen:
+            bench.error("SND104", f"`{name}` stands on a page already", item.span)
+        seen.add(name)
+    _check_order(bench, survey, items)
     for missing in [name for name in known if name not in seen]:
         bench.error("SND206", f"the question `{missing}` is on no page", node.span, "add it to a page")
-    return tuple(pages)
+    return tuple(bench.literals(page) for page in node.items)

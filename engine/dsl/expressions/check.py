@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
-from engine.dsl.expressions import parse as p
+from engine.dsl.expressions import tree as p
 from engine.dsl.expressions.codes import wrong_literal
-from engine.dsl.expressions.functions import CALLABLE, FILTERS, FUNCTIONS, Function
+from engine.dsl.expressions.functions import CALLABLE, FILTERS, FUNCTIONS, TEXTS, Function
+from engine.dsl.expressions.likeness import alike, common, literal_type, name_of, printable
+from engine.dsl.expressions.tree import path_text, width
 from engine.dsl.nearest import did_you_mean
 from engine.model import terms as t
 from engine.model.types import BOOLEAN, INTEGER, NONE, NUMBER, TEXT, Type
@@ -18,6 +21,7 @@ from engine.model.types import BOOLEAN, INTEGER, NONE, NUMBER, TEXT, Type
 Path = tuple[str, ...]
 Facts = frozenset[Path]  # paths known not to be missing
 _NOTHING_KNOWN: Facts = frozenset()
+MAX_CHAINS = 6  # chained comparisons in one another: each reads its middle operands twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Checker:
     names: Mapping[str, Type]
     known: Facts = _NOTHING_KNOWN  # what holds around the expression
     problems: list[Problem] = field(default_factory=list)
+    _chains: int = 0
 
     def condition(self, node: p.Node) -> tuple[t.Term, Facts] | None:
         """A boolean term and what is known wherever it holds."""
@@ -66,14 +71,15 @@ class Checker:
     def _present(self, node: p.Node, known: Facts, use: str) -> t.Term | None:
         """A term that is never missing."""
         checked = self._check(node, known)
-        if checked is None:
-            return None
-        if checked.term.type.optional:
-            path = _path_text(node) or "this value"
-            guard = f"write `{path} is not none and …` before it, or `{path}|default(…)`" if _path_text(node) else "add `|default(…)`"
-            self._refuse("SND305", f"`{path}` may be missing, so it cannot {use}", node.offset, len(path), guard)
-            return None
-        return checked.term
+        return None if checked is None or not self._is_there(checked.term, node, use) else checked.term
+
+    def _is_there(self, term: t.Term, node: p.Node, use: str) -> bool:
+        if term.type.optional:
+            path = path_text(node)
+            what = f"`{path}`" if path else name_of(term.type) if term.type.kind == "none" else "this value"
+            guard = f"write `{path} is not none and …` before it, or `{path}|default(…)`" if path else "add `|default(…)`"
+            self._refuse("SND305", f"{what} may be missing, so it cannot {use}", node.offset, width(node), guard)
+        return not term.type.optional
 
     def _boolean(self, node: p.Node, known: Facts) -> _Checked | None:
         checked = self._check(node, known)
@@ -81,20 +87,17 @@ class Checker:
             return None
         kind = checked.term.type
         if kind.kind != "boolean":
-            hint = f'compare it: `{_path_text(node)} == "…"`' if kind.is_text and _path_text(node) else "compare it with something"
-            self._refuse("SND307", f"a condition must be true or false, but this is {_name(kind)}", node.offset, _width(node), hint)
+            hint = f'compare it: `{path_text(node)} == "…"`' if kind.is_text and path_text(node) else "compare it with something"
+            self._refuse("SND307", f"a condition must be true or false, but this is {name_of(kind)}", node.offset, width(node), hint)
             return None
-        if kind.optional:
-            self._present(node, known, "be used as true or false")
-            return None
-        return checked
+        return checked if self._is_there(checked.term, node, "be used as true or false") else None
 
     # -- nodes --------------------------------------------------------------------------------------------------------
 
     def _check(self, node: p.Node, known: Facts) -> _Checked | None:
         match node:
             case p.Literal(offset, value):
-                return _Checked(t.Constant(type=_literal_type(value), value=value, offset=offset))
+                return _Checked(t.Constant(type=literal_type(value), value=value, offset=offset))
             case p.Name() | p.Attribute():
                 return self._load(node, known)
             case p.ListOf():
@@ -104,11 +107,11 @@ class Checker:
                 if inner is None:
                     return None
                 return _Checked(t.Not(type=BOOLEAN, operand=inner.term, offset=offset), inner.if_false, inner.if_true)
-            case p.Unary(offset, _, operand):
-                number = self._number(operand, known, "be negated")
+            case p.Unary(offset, sign, operand):
+                number = self._number(operand, known, "have a sign")
                 if number is None:
                     return None
-                return _Checked(t.Negate(type=number.type, operand=number, offset=offset))
+                return _Checked(number if sign == "+" else t.Negate(type=number.type, operand=number, offset=offset))
             case p.Logic():
                 return self._logic(node, known)
             case p.Chain():
@@ -116,7 +119,7 @@ class Checker:
             case p.NoneTest(offset, operand, negated):
                 return self._none_test(offset, operand, negated, known)
             case p.Binary(offset, "~", left, right):
-                a, b = self._present(left, known, "be joined"), self._present(right, known, "be joined")
+                a, b = self._text_of(left, known), self._text_of(right, known)
                 return _Checked(t.Concat(type=TEXT, left=a, right=b, offset=offset)) if a and b else None
             case p.Binary():
                 return self._arithmetic(node, known)
@@ -140,7 +143,7 @@ class Checker:
             if base is None:
                 return None
             if not isinstance(base.term, t.Load) or base.term.type.kind != "object":
-                what = _name(base.term.type)
+                what = name_of(base.term.type)
                 self._refuse("SND303", f"{what} has no attributes", node.name_offset, len(node.name))
                 return None
             attribute = base.term.type.fields.get(node.name)
@@ -161,17 +164,18 @@ class Checker:
         terms = [item.term for item in items if item is not None]
         if len(terms) < len(items):
             return None
-        kind = next((term.type for term in terms if term.type.kind != "none"), TEXT)
+        kind = next((term.type for term in terms if term.type.kind != "none"), NONE)
         for position, term in enumerate(terms):
-            if not _alike(kind, term.type):
+            if not alike(kind, term.type):
                 self._refuse(
                     "SND304",
-                    f"a list holds one type: {_name(kind)} and {_name(term.type)} differ",
+                    f"a list holds one type: {name_of(kind)} and {name_of(term.type)} differ",
                     node.items[position].offset,
-                    _width(node.items[position]),
+                    width(node.items[position]),
                 )
                 return None
-        return _Checked(t.Listing(type=Type("list", item=kind), items=tuple(terms), offset=node.offset))
+        item = reduce(common, (term.type for term in terms), kind)
+        return _Checked(t.Listing(type=Type("list", item=item), items=tuple(terms), offset=node.offset))
 
     def _logic(self, node: p.Logic, known: Facts) -> _Checked | None:
         """`and` hands what holds on its left to its right; `or` hands what must hold where its left is false."""
@@ -181,7 +185,10 @@ class Checker:
         other: list[Facts] = []
         complete = True
         for operand in node.operands:
+            before = len(self.problems)
             checked = self._boolean(operand, known | gathered)
+            if not complete:  # the operand that was refused may have been the guard of this one
+                self.problems[before:] = [problem for problem in self.problems[before:] if problem.code != "SND305"]
             if checked is None:
                 complete = False
                 continue
@@ -196,107 +203,97 @@ class Checker:
         return _Checked(t.Or(type=BOOLEAN, operands=tuple(terms), offset=node.offset), shared, gathered)
 
     def _chain(self, node: p.Chain, known: Facts) -> _Checked | None:
-        left_node, links, facts = node.first, [], _NOTHING_KNOWN
-        if_false = _NOTHING_KNOWN
-        for op, right_node in node.links:
-            link = self._link(op, left_node, right_node, known | facts)
+        nodes = [node.first, *(operand for _, operand in node.links)]
+        if len(nodes) > 2 and self._chains == MAX_CHAINS:
+            self._refuse("SND301", f"more than {MAX_CHAINS} chained comparisons in one another", node.offset, 1, "join them with `and`")
+            return None
+        self._chains += len(nodes) > 2
+        operands = [self._check(operand, known) for operand in nodes]
+        self._chains -= len(nodes) > 2
+        terms = [operand.term for operand in operands if operand is not None]
+        if len(terms) < len(nodes):
+            return None
+        links, facts, if_false = [], _NOTHING_KNOWN, _NOTHING_KNOWN
+        for position, (op, _) in enumerate(node.links):
+            left, right = (_narrowed(term, facts) for term in terms[position : position + 2])
+            link = self._link(op, left, right, nodes[position], nodes[position + 1])
             if link is None:
                 return None
             links.append(link.term)
-            facts |= link.if_true
-            if_false = link.if_false
-            left_node = right_node
+            facts, if_false = facts | link.if_true, link.if_false
         if len(links) == 1:
             return _Checked(links[0], facts, if_false)
         return _Checked(t.And(type=BOOLEAN, operands=tuple(links), offset=node.offset), facts)
 
-    def _link(self, op: str, left_node: p.Node, right_node: p.Node, known: Facts) -> _Checked | None:
+    def _link(self, op: str, a: t.Term, b: t.Term, a_node: p.Node, b_node: p.Node) -> _Checked | None:
         if op in ("in", "not in"):
-            return self._within(op, left_node, right_node, known)
-        if op in ("==", "!="):
-            left, right = self._check(left_node, known), self._check(right_node, known)
-            if left is None or right is None:
-                return None
-            a, b = left.term, right.term
-            if not self._comparable(a, b, left_node, right_node):
-                return None
-            term = t.Compare(type=BOOLEAN, op=op, left=a, right=b, offset=left_node.offset)
-            facts = _known_by_equality(a, b)
-            return _Checked(term, facts) if op == "==" else _Checked(term, _NOTHING_KNOWN, facts)
-        first = self._present(left_node, known, "be compared")
-        second = self._present(right_node, known, "be compared")
-        if first is None or second is None or not self._comparable(first, second, left_node, right_node):
+            return self._within(op, a, b, a_node, b_node)
+        equality = op in ("==", "!=")
+        if not equality and not all([self._is_there(a, a_node, "be compared"), self._is_there(b, b_node, "be compared")]):
             return None
-        if not (first.type.is_number or first.type.kind in ("date", "datetime")):
-            self._refuse(
-                "SND304",
-                f"{_name(first.type)} has no order, so `{op}` means nothing",
-                left_node.offset,
-                _width(left_node),
-                "compare with `==`, `!=` or `in`",
-            )
+        if not self._comparable(a, b, a_node, b_node):
             return None
-        return _Checked(t.Compare(type=BOOLEAN, op=op, left=first, right=second, offset=left_node.offset))
+        if not equality and not (a.type.is_number or a.type.kind in ("date", "datetime")):
+            hint = "compare with `==`, `!=` or `in`"
+            self._refuse("SND304", f"{name_of(a.type)} has no order, so `{op}` means nothing", a_node.offset, width(a_node), hint)
+            return None
+        term = t.Compare(type=BOOLEAN, op=op, left=a, right=b, offset=a_node.offset)
+        facts = _known_by_equality(a, b) if equality else _NOTHING_KNOWN
+        return _Checked(term, facts) if op == "==" else _Checked(term, _NOTHING_KNOWN, facts)
 
-    def _within(self, op: str, left_node: p.Node, right_node: p.Node, known: Facts) -> _Checked | None:
-        left, right = self._check(left_node, known), self._check(right_node, known)
-        if left is None or right is None:
-            return None
-        collection = right.term.type
-        if collection.kind != "list" or collection.item is None:
+    def _within(self, op: str, item: t.Term, collection: t.Term, item_node: p.Node, node: p.Node) -> _Checked | None:
+        kind = collection.type
+        if kind.kind != "list" or kind.item is None:
             hint = 'write the values in brackets: `in ["a", "b"]`'
-            self._refuse("SND309", f"`{op}` needs a list, but this is {_name(collection)}", right_node.offset, _width(right_node), hint)
+            self._refuse("SND309", f"`{op}` needs a list, but this is {name_of(kind)}", node.offset, width(node), hint)
             return None
-        items = right_node.items if isinstance(right_node, p.ListOf) else ()
-        if isinstance(right.term, t.Listing):
-            for item, item_node in zip(right.term.items, items, strict=True):
-                if not self._comparable(left.term, item, left_node, item_node):
-                    return None
-        elif not _alike(left.term.type, collection.item):
-            self._refuse(
-                "SND304", f"{_name(left.term.type)} is never in a list of {collection.item}", right_node.offset, _width(right_node)
-            )
+        if isinstance(collection, t.Listing) and isinstance(node, p.ListOf):
+            pairs = zip(collection.items, node.items, strict=True)
+            fits = [self._comparable(item, one, item_node, one_node) for one, one_node in pairs]
+        else:
+            fits = [self._comparable(item, replace(collection, type=kind.item), item_node, node)]
+        if not all(fits):
             return None
-        term: t.Term = t.Within(type=BOOLEAN, item=left.term, collection=right.term, offset=left_node.offset)
-        holds_none = not isinstance(right.term, t.Listing) or any(item.type.optional for item in right.term.items)
-        facts = frozenset({left.term.path}) if isinstance(left.term, t.Load) and not holds_none else _NOTHING_KNOWN
+        term: t.Term = t.Within(type=BOOLEAN, item=item, collection=collection, offset=item_node.offset)
+        holds_none = not isinstance(collection, t.Listing) or any(one.type.optional for one in collection.items)
+        facts = frozenset({item.path}) if isinstance(item, t.Load) and not holds_none else _NOTHING_KNOWN
         if op == "in":
             return _Checked(term, facts)
-        return _Checked(t.Not(type=BOOLEAN, operand=term, offset=left_node.offset), _NOTHING_KNOWN, facts)
+        return _Checked(t.Not(type=BOOLEAN, operand=term, offset=item_node.offset), _NOTHING_KNOWN, facts)
 
     def _comparable(self, a: t.Term, b: t.Term, a_node: p.Node, b_node: p.Node) -> bool:
         """Whether two terms are of like types, and a literal is a value that the other side can have."""
-        blamed = a_node if isinstance(a_node, p.Literal) and not isinstance(b_node, p.Literal) else b_node
-        if "object" in (a.type.kind, b.type.kind) or not _alike(a.type, b.type):
+        if "object" in (a.type.kind, b.type.kind) or not alike(a.type, b.type):
+            blamed = a_node if isinstance(a_node, p.Literal) and not isinstance(b_node, p.Literal) else b_node
             hint = None
             for term, other in ((a, b), (b, a)):
-                if (
-                    isinstance(term, t.Constant)
-                    and isinstance(term.value, str)
-                    and other.type.is_number
-                    and term.value.strip().lstrip("-").isdigit()
-                ):
-                    hint = f"write the number without quotes: `{term.value}`"
-            self._refuse("SND304", f"{_name(a.type)} and {_name(b.type)} are never equal", blamed.offset, _width(blamed), hint)
+                digits = term.value.strip().lstrip("-") if isinstance(term, t.Constant) and isinstance(term.value, str) else ""
+                if digits.isdigit() and other.type.is_number:
+                    hint = f"write the number without quotes: `{digits}`"
+            self._refuse("SND304", f"{name_of(a.type)} and {name_of(b.type)} cannot be compared", blamed.offset, width(blamed), hint)
             return False
-        for term, node, other in ((a, a_node, b), (b, b_node, a)):
-            if isinstance(term, t.Constant) and isinstance(term.value, str) and not self._literal_fits(term.value, node, other.type):
-                return False
-        return True
+        return self._literal_fits(a_node, b.type) and self._literal_fits(b_node, a.type)
 
-    def _literal_fits(self, value: str, node: p.Node, kind: Type) -> bool:
-        if kind.kind == "one_of":
-            if value in kind.options:
-                return True
-            self._refuse(
-                "SND306", f'"{value}" is not one of {kind.required()}', node.offset, _width(node), did_you_mean(value, kind.options)
-            )
-            return False
-        wrong = wrong_literal(kind.kind, value)
-        if wrong is None:
+    def _literal_fits(self, node: p.Node, kind: Type) -> bool:
+        """Whether a literal, or each literal of a list, is a value that ``kind`` can have."""
+        if isinstance(node, p.ListOf) and kind.item is not None:
+            fits = [self._literal_fits(item, kind.item) for item in node.items]
+            return all(fits)
+        if not isinstance(node, p.Literal) or not isinstance(node.value, str):
             return True
-        self._refuse("SND306", wrong[0], node.offset, _width(node), did_you_mean(value, wrong[1]))
-        return False
+        value = node.value
+        if kind.kind == "one_of":
+            # A question whose options were refused has none.
+            wrong = (
+                None
+                if value in kind.options or not kind.options
+                else (f'"{value}" is not one of {kind.required()}', frozenset(kind.options))
+            )
+        else:
+            wrong = wrong_literal(kind.kind, value)
+        if wrong is not None:
+            self._refuse("SND306", wrong[0], node.offset, width(node), did_you_mean(value, wrong[1]))
+        return wrong is None
 
     def _none_test(self, offset: int, operand: p.Node, negated: bool, known: Facts) -> _Checked | None:
         inner = self._check(operand, known)
@@ -313,7 +310,14 @@ class Checker:
     def _number(self, node: p.Node, known: Facts, use: str) -> t.Term | None:
         term = self._present(node, known, use)
         if term is not None and not term.type.is_number:
-            self._refuse("SND304", f"{_name(term.type)} cannot {use}: a number is needed", node.offset, _width(node))
+            self._refuse("SND304", f"{name_of(term.type)} cannot {use}: a number is needed", node.offset, width(node))
+            return None
+        return term
+
+    def _text_of(self, node: p.Node, known: Facts) -> t.Term | None:
+        term = self._present(node, known, "be joined")
+        if term is not None and not printable(term.type):
+            self._refuse("SND304", f"{name_of(term.type)} has no text: name the field to join", node.offset, width(node))
             return None
         return term
 
@@ -323,7 +327,8 @@ class Checker:
             return None
         whole = left.type.kind == right.type.kind == "integer" and node.op != "/"
         kind = INTEGER if whole else NUMBER
-        if node.op in ("/", "//", "%") and not (isinstance(right, t.Constant) and right.value):
+        divisor = right.operand if isinstance(right, t.Negate) else right
+        if node.op in ("/", "//", "%") and not (isinstance(divisor, t.Constant) and divisor.value):
             kind = kind.maybe()
         return _Checked(t.Arithmetic(type=kind, op=node.op, left=left, right=right, offset=node.offset))
 
@@ -359,8 +364,8 @@ class Checker:
     def _argument(self, function: Function, position: int, node: p.Node, known: Facts, name: str) -> t.Term | None:
         term = self._present(node, known, f"be given to `{name}`")
         if term is not None and term.type.kind not in function.takes[position]:
-            wanted = " or ".join(sorted({"text" if k in TEXT_LIKE else k for k in function.takes[position]}))
-            self._refuse("SND304", f"`{name}` wants {wanted}, but this is {_name(term.type)}", node.offset, _width(node))
+            wanted = " or ".join(sorted({"text" if k in TEXTS else k for k in function.takes[position]}))
+            self._refuse("SND304", f"`{name}` wants {wanted}, but this is {name_of(term.type)}", node.offset, width(node))
             return None
         return term
 
@@ -372,63 +377,24 @@ class Checker:
         if operand is None or fallback is None:
             return None
         kind = operand.term.type.required()
-        if not _alike(kind, fallback.type) or kind.kind in ("object", "none"):
+        if not alike(kind, fallback.type) or kind.kind in ("object", "none"):
             blamed = node.arguments[1]
-            self._refuse("SND304", f"{_name(kind)} cannot fall back to {_name(fallback.type)}", blamed.offset, _width(blamed))
+            self._refuse("SND304", f"{name_of(kind)} cannot fall back to {name_of(fallback.type)}", blamed.offset, width(blamed))
             return None
-        if kind.is_text and kind != fallback.type:
-            kind = TEXT if not kind.personal else replace(TEXT, personal=True)
-        elif kind.is_number and kind != fallback.type:
-            kind = NUMBER
+        if not _is_option(fallback, kind):
+            kind = common(kind, fallback.type)
         return _Checked(t.Default(type=kind, operand=operand.term, fallback=fallback, offset=node.offset))
 
 
-TEXT_LIKE = frozenset({"text", "email", "phone", "language", "country", "timezone", "one_of"})
+def _is_option(term: t.Term, kind: Type) -> bool:
+    return isinstance(term, t.Constant) and term.value in kind.options
 
 
-def _literal_type(value: object) -> Type:
-    if value is None:
-        return NONE
-    if isinstance(value, bool):
-        return BOOLEAN
-    if isinstance(value, int):
-        return INTEGER
-    return NUMBER if isinstance(value, float) else TEXT
-
-
-def _alike(a: Type, b: Type) -> bool:
-    if "none" in (a.kind, b.kind):
-        return True
-    if a.kind == b.kind == "list":
-        return a.item is not None and b.item is not None and _alike(a.item, b.item)
-    return a.kind == b.kind or (a.is_number and b.is_number) or (a.is_text and b.is_text)
+def _narrowed(term: t.Term, known: Facts) -> t.Term:
+    return replace(term, type=term.type.required()) if isinstance(term, t.Load) and term.path in known else term
 
 
 def _known_by_equality(a: t.Term, b: t.Term) -> Facts:
     """`x == y` proves that x is there where y always is."""
     sides = ((a, b), (b, a))
     return frozenset(one.path for one, other in sides if isinstance(one, t.Load) and not other.type.optional)
-
-
-def _name(kind: Type) -> str:
-    return "a missing value (`none`)" if kind.kind == "none" else str(kind)
-
-
-def _path_text(node: p.Node) -> str:
-    match node:
-        case p.Name(_, name):
-            return name
-        case p.Attribute(_, base, name, _):
-            before = _path_text(base)
-            return f"{before}.{name}" if before else ""
-    return ""
-
-
-def _width(node: p.Node) -> int:
-    """How many characters to underline."""
-    match node:
-        case p.Literal(_, str() as value):
-            return len(value) + 2
-        case p.Literal(_, value):
-            return len(str(value))
-    return len(_path_text(node)) or 1

@@ -1,7 +1,9 @@
-"""Literals of the kinds of text that have a fixed shape: a country, language, e-mail address, phone number, time zone."""
+"""Literals of the kinds that have a fixed shape: a country, language, e-mail address, phone number, time zone; a number, a date."""
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 import re
 import zoneinfo
 from functools import cache
@@ -31,6 +33,8 @@ _LANGUAGE = re.compile(r"([a-z]{2,3})(-[A-Za-z0-9]{2,8})*")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]{1,64}@[^@\s\x00-\x1f<>,;]{1,255}")
 _PHONE = re.compile(r"\+[1-9][0-9]{5,14}")
 
+_DECIMAL = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+
 
 def is_language(text: str) -> bool:
     """A BCP 47 tag whose language is one of ISO 639-1, or has three letters."""
@@ -45,6 +49,21 @@ def is_timezone(text: str) -> bool:
 @cache
 def _timezones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
+
+
+def is_decimal(text: str) -> bool:
+    """A finite number in decimal digits."""
+    return _DECIMAL.fullmatch(text) is not None and math.isfinite(float(text))
+
+
+def is_instant(text: str, kind: str) -> bool:
+    """A `date` as 2026-03-02, or a `datetime` with its offset as 2026-03-02T09:00:00Z."""
+    try:
+        if kind == "date":
+            return dt.date.fromisoformat(text).isoformat() == text
+        return dt.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def wrong_literal(kind: str, text: str) -> tuple[str, frozenset[str]] | None:

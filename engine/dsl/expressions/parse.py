@@ -5,86 +5,16 @@ A Pratt parser. Offsets count code points from the start of the text.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
 
 from engine.dsl.expressions.functions import KEYWORDS
+from engine.dsl.expressions.tree import Attribute, Binary, Chain, Invocation, ListOf, Literal, Logic, Name, Node, NoneTest, Unary, children
 
 MAX_DEPTH = 60
 MAX_LENGTH = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Literal(Node):
-    value: bool | int | float | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Name(Node):
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute(Node):
-    """``offset`` is where the whole path begins, ``name_offset`` where the attribute stands."""
-
-    base: Node
-    name: str
-    name_offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf(Node):
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unary(Node):
-    op: str  # not, -
-    operand: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Binary(Node):
-    op: str  # + - * / // % ~
-    left: Node
-    right: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Logic(Node):
-    op: str  # and, or
-    operands: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chain(Node):
-    """``a < b <= c``: each link compares neighbours; ``op`` is also ``in`` or ``not in``."""
-
-    first: Node
-    links: tuple[tuple[str, Node], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NoneTest(Node):
-    operand: Node
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation(Node):
-    """``name(arguments)``, or ``operand|name(arguments)`` with the operand first."""
-
-    name: str
-    arguments: tuple[Node, ...]
-    is_filter: bool
-    name_offset: int
 
 
 class ParseError(Exception):
@@ -125,7 +55,22 @@ def parse(text: str) -> Node:
     """The tree of an expression. Raises ParseError at the first thing that is no expression."""
     if len(text) > MAX_LENGTH:
         raise ParseError(f"an expression has at most {MAX_LENGTH:,} characters", 0)
-    return _Parser(text).whole()
+    tree = _Parser(text).whole()
+    _check_height(tree)
+    return tree
+
+
+def _check_height(tree: Node) -> None:
+    """A long chain of operators or filters nests as deep as brackets do."""
+    level, height = [tree], 1
+    while level:
+        if height > MAX_DEPTH:
+            raise _too_deep(level[0].offset)
+        level, height = [child for node in level for child in children(node)], height + 1
+
+
+def _too_deep(offset: int) -> ParseError:
+    return ParseError(f"nested more than {MAX_DEPTH} levels deep", offset, "split the condition")
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -190,7 +135,7 @@ class _Parser:
     def either(self) -> Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise ParseError(f"nested more than {MAX_DEPTH} levels deep", self.token.offset, "split the condition")
+            raise _too_deep(self.token.offset)
         start, operands = self.token.offset, [self.both()]
         while self.take("or"):
             operands.append(self.both())
@@ -209,7 +154,7 @@ class _Parser:
             offsets.append(self.token.offset)
             self.index += 1
             if len(offsets) > MAX_DEPTH:
-                raise ParseError(f"nested more than {MAX_DEPTH} levels deep", self.token.offset, "split the condition")
+                raise _too_deep(self.token.offset)
         node = self.comparison()
         for offset in reversed(offsets):
             node = Unary(offset, "not", node)
@@ -241,17 +186,20 @@ class _Parser:
         return left
 
     def unary(self) -> Node:
-        token = self.token
-        if token.kind == "op" and token.text in "+-":
-            self.depth += 1
-            if self.depth > MAX_DEPTH:
-                raise ParseError(f"nested more than {MAX_DEPTH} levels deep", token.offset)
+        return self.filters(self.signed())
+
+    def signed(self) -> Node:
+        """Signs bind stronger than filters: ``-x|round`` rounds the negated value."""
+        signs = []
+        while self.at("-") or self.at("+"):
+            signs.append(self.token)
             self.index += 1
-            operand = self.postfix(self.primary() if not (self.at("-") or self.at("+")) else self.unary())
-            self.depth -= 1
-            node = Unary(token.offset, "-", operand) if token.text == "-" else operand
-            return self.filters(node)
-        return self.filters(self.postfix(self.primary()))
+            if len(signs) > MAX_DEPTH:
+                raise _too_deep(self.token.offset)
+        node = self.postfix(self.primary())
+        for sign in reversed(signs):
+            node = Unary(sign.offset, sign.text, node)
+        return node
 
     def primary(self) -> Node:
         token = self.token
@@ -260,17 +208,17 @@ class _Parser:
             return self.word(token)
         if token.kind == "number":
             following = self.token
-            if following.kind in ("name", "number") and following.offset == token.offset + len(token.text):
+            joined = following.kind in ("name", "number") and following.offset == token.offset + len(token.text)
+            if joined or (token.text[0] == "0" and token.text[1:2].isdigit()):
                 raise ParseError("a number is written with the digits 0-9, a point and an exponent", token.offset)
-            if len(token.text) > 30:
-                raise ParseError("a number has at most 30 characters", token.offset)
-            return Literal(token.offset, float(token.text) if not token.text.isdigit() else int(token.text))
+            return Literal(token.offset, _number(token), len(token.text))
         if token.kind == "string":
-            value = _unescape(token)
+            value, end = _unescape(token), token.offset + len(token.text)
             while self.token.kind == "string":
                 value += _unescape(self.token)
+                end = self.token.offset + len(self.token.text)
                 self.index += 1
-            return Literal(token.offset, unicodedata.normalize("NFC", value))
+            return Literal(token.offset, unicodedata.normalize("NFC", value), end - token.offset)
         if token.text == "(" and token.kind == "op":
             self.open.append(token)
             node = self.either()
@@ -286,7 +234,7 @@ class _Parser:
     def word(self, token: _Token) -> Node:
         lowered = token.text.lower()
         if lowered in ("true", "false", "none") and token.text in KEYWORDS:
-            return Literal(token.offset, {"true": True, "false": False, "none": None}[lowered])
+            return Literal(token.offset, {"true": True, "false": False, "none": None}[lowered], len(token.text))
         if token.text in KEYWORDS:
             self.index -= 1
             raise self.unexpected("a value")
@@ -328,6 +276,8 @@ class _Parser:
                 if not (self.take("none") or self.take("None")):
                     raise self.unexpected("`none` (`is none` and `is not none` are the tests there are)")
                 node = NoneTest(node.offset, node, negated)
+                if self.at("is") or self.at("in") or (self.at("not") and self.tokens[self.index + 1].text == "in"):
+                    raise ParseError(f"`{self.token.text}` cannot follow a test", self.token.offset, "put brackets around the test")
             else:
                 return node
 
@@ -344,16 +294,30 @@ class _Parser:
         return tuple(found)
 
 
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.S)
-_SIMPLE = {"n": "\n", "t": "\t", "r": "\r"}
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|.)", re.S)
+_SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "\\": "\\", "'": "'", '"': '"', "\n": ""}
 
 
 def _unescape(token: _Token) -> str:
+    """The text of a string, with Python's escapes; a backslash before any other character stands for itself."""
+
     def one(found: re.Match[str]) -> str:
         body = found[1]
-        if len(body) > 1:
-            return chr(int(body[1:], 16))
-        return _SIMPLE.get(body, body)
+        if len(body) == 1:
+            return _SIMPLE.get(body, found[0])
+        code = int(body[1:], 16)
+        if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            raise ParseError(f"`{found[0]}` is no character", token.offset + 1 + found.start())
+        return chr(code)
 
     inner = token.text[1:-1]
     return _ESCAPE.sub(one, inner) if "\\" in inner else inner
+
+
+def _number(token: _Token) -> int | float:
+    if len(token.text) > 30:
+        raise ParseError("a number has at most 30 characters", token.offset)
+    value = int(token.text) if token.text.isdigit() else float(token.text)
+    if not math.isfinite(value) or (isinstance(value, int) and value >= 2**63):
+        raise ParseError(f"`{token.text}` is too large for a number", token.offset)
+    return value

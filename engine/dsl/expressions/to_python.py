@@ -62,6 +62,8 @@ def source_of(term: t.Term, names: Names, scope: str = "s") -> str:
             return f"({of(term.left)} {term.op} {of(term.right)})"
         case t.Within():
             return f"({of(term.item)} in ({of(term.collection)} or ()))"
+        case t.IsNone(operand=t.Constant(value=value)):
+            return repr(value is None)  # Python warns of `0 is None`
         case t.IsNone():
             return f"({of(term.operand)} is None)"
         case t.Arithmetic():
@@ -71,8 +73,7 @@ def source_of(term: t.Term, names: Names, scope: str = "s") -> str:
         case t.Concat():
             return f"_concat({of(term.left)}, {of(term.right)})"
         case t.Default():
-            operand = of(term.operand)
-            return f"({of(term.fallback)} if {operand} is None else {operand})"
+            return f"({of(term.fallback)} if (v := {of(term.operand)}) is None else v)"  # `v` is read at once, so nesting is safe
         case t.Call():
             first = [scope] if FUNCTIONS[term.name].reads_scope else []
             return f"_f_{term.name}({', '.join(first + [of(argument) for argument in term.arguments])})"

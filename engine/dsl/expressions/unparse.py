@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from engine.dsl.expressions import parse as p
+from engine.dsl.expressions import tree as p
 
-_POWER = {"or": 1, "and": 2, "not": 3, "chain": 4, "+": 5, "-": 5, "~": 6, "*": 7, "/": 7, "//": 7, "%": 7, "unary": 8, "atom": 9}
+_POWER = {"or": 1, "and": 2, "not": 3, "chain": 4, "+": 5, "-": 5, "~": 6, "*": 7, "/": 7, "//": 7, "%": 7, "unary": 8, "filter": 9, "atom": 10}
 
 
 def unparse(node: p.Node) -> str:
@@ -44,10 +44,10 @@ def _text(node: p.Node) -> tuple[str, int]:
             rest = "".join(f" {op} {_wrap(operand, _POWER['+'])}" for op, operand in links)
             return _wrap(first, _POWER["+"]) + rest, _POWER["chain"]
         case p.NoneTest(_, operand, negated):
-            return f"{_wrap(operand, _POWER['atom'])} is {'not ' if negated else ''}none", _POWER["atom"]
+            return f"{_wrap(operand, _POWER['unary'])} is {'not ' if negated else ''}none", _POWER["chain"]
         case p.Invocation(_, name, (first, *rest), True, _):
             extra = f"({', '.join(unparse(a) for a in rest)})" if rest else ""
-            return f"{_wrap(first, _POWER['atom'])}|{name}{extra}", _POWER["atom"]
+            return f"{_wrap(first, _POWER['filter'])}|{name}{extra}", _POWER["filter"]
         case p.Invocation(_, name, arguments, _, _):
             return f"{name}({', '.join(unparse(a) for a in arguments)})", _POWER["atom"]
     raise AssertionError(f"no text for {type(node).__name__}")

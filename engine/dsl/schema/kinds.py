@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from engine.dsl.uses import USES
+from engine.dsl.uses import LATER_USES, USES
 
 Schema = dict[str, Any]
 
@@ -241,4 +241,9 @@ LATER_KEYS: Mapping[str, frozenset[str]] = {
     ),
     "a question": frozenset("validate randomise".split()),
     "a connection": frozenset("dkim rate account".split()),
+}
+# Values that are not executed, with what they are called and the key that has them; other keys of theirs are not known yet.
+LATER_VALUES: Mapping[str, tuple[str, str, frozenset[str]]] = {
+    "a question": ("a question type", "type", frozenset({"ranking", "matrix"})),
+    "a connection": ("a kind of system", "use", LATER_USES),
 }

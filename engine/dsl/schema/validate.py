@@ -11,7 +11,7 @@ import jsonschema_rs
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
-from engine.dsl.schema.kinds import LATER_KEYS, kind_schemas
+from engine.dsl.schema.kinds import KINDS, LATER_KEYS, LATER_VALUES, kind_schemas
 from engine.dsl.uses import ACTIONS
 from engine.model.span import Span
 
@@ -41,6 +41,16 @@ def conforms(kind: str, document: Mapping, findings: Findings, address: str) -> 
     return False
 
 
+def meant_kind(kind: str, document: Mapping) -> str | None:
+    """The kind that a document was meant to be where it begins with the wrong one of its keys: a cadence with `survey:`."""
+    schemas = kind_schemas()
+    for other in KINDS:
+        if other in document.entries and other not in schemas[kind]["properties"] and kind in schemas[other]["properties"]:
+            return other
+    looks_like_cadence = kind == "survey" and not {"metric", "questions"} & set(document.entries)
+    return "cadence" if looks_like_cadence and {"audience", "via"} & set(document.entries) else None
+
+
 def _commas(node: Node, findings: Findings, address: str) -> set[str]:
     """Keys that are the rest of a text which a comma cut off: `{ask: Hello, there}` has the key `there` without a value."""
     found: set[str] = set()
@@ -50,8 +60,8 @@ def _commas(node: Node, findings: Findings, address: str) -> set[str]:
     if isinstance(node, Mapping):
         for key, (key_node, value) in node.entries.items():
             found |= _commas(value, findings, address)
-            bare = isinstance(value, Scalar) and value.plain and value.text == "" and value.start.index == key_node.end.index
-            if bare and key_node.file.text[key_node.end.index : key_node.end.index + 1] != ":":
+            bare = isinstance(value, Scalar) and value.plain and value.text == "" and value.start == key_node.end
+            if bare and key_node.file.text[key_node.end : key_node.end + 1] != ":":
                 found.add(key)
                 message = f"`{key}` is no key: a comma cut it off from the text before it"
                 findings.error(
@@ -67,7 +77,7 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
     match error.validator:
         case "additionalProperties" if isinstance(node, Mapping):
             for key in node.entries:
-                if key not in error.schema["properties"] and key not in trapped:
+                if key not in error.schema["properties"] and key not in trapped and not _has_later_value(node, title):
                     _unknown_key(key, node, error.schema, title, findings, address)
         case "propertyNames" if isinstance(node, Mapping):
             wrong = error.instance
@@ -76,11 +86,15 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
             findings.error("SND106", f"`{error.instance}` is not {title or 'a name'}", node.key_span(error.instance), address=address)
         case "required" if isinstance(node, Mapping):
             missing = next(name for name in error.validator_value if name not in node.entries and repr(name) in error.message)
-            findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
+            if not _has_later_value(node, title) and not LATER_KEYS.get(title, frozenset()) & set(node.entries):
+                findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
         case "enum":
             value = str(error.instance) if not isinstance(error.instance, (dict, list)) else _NAMES[type(error.instance)]
             known = [str(v) for v in error.validator_value]
-            findings.error("SND103", f"`{value}` is not {title}", node.span, hint=did_you_mean(value, known), address=address)
+            if any(title == name and value in later for name, _, later in LATER_VALUES.values()):
+                findings.error("SND110", _later(value), node.span, address=address)
+            else:
+                findings.error("SND103", f"`{value}` is not {title}", node.span, hint=did_you_mean(value, known), address=address)
         case "minItems" | "minProperties":
             findings.error("SND103", f"expected {title}, but it is empty", node.span, address=address)
         case "pattern":
@@ -94,9 +108,19 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
 def _unknown_key(key: str, node: Mapping, schema: dict[str, Any], title: str, findings: Findings, address: str) -> None:
     span = node.key_span(key)
     if key in LATER_KEYS.get(title, ()):
-        findings.error("SND110", f"`{key}` is part of the language, but this version does not execute it yet", span, address=address)
+        findings.error("SND110", _later(key), span, address=address)
         return
     findings.error("SND101", f"{title} has no key `{key}`", span, hint=did_you_mean(key, schema["properties"]), address=address)
+
+
+def _has_later_value(node: Mapping, title: str) -> bool:
+    """Whether an unexecuted value decides which other keys there may be: those are not judged."""
+    _, key, later = LATER_VALUES.get(title, ("", "", frozenset()))
+    return str(node.data.get(key)) in later
+
+
+def _later(name: str) -> str:
+    return f"`{name}` is part of the language, but this version does not execute it yet"
 
 
 def _trap(node: Node) -> str | None:

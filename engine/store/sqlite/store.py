@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from engine.errors import StoreBusyError, StoreError
 from engine.store.protocol import Transaction
@@ -28,6 +28,20 @@ T = TypeVar("T")
 MAX_QUEUED = 10_000  # pieces of urgent work; beyond that callers are told to come back. Patient work is the engine's own and bounded
 MAX_GROUP = 500  # pieces of work in one commit
 READERS = 2
+# The disk's fault, or that of whoever holds the file: trying again can help, and no piece of work is to blame.
+_REFUSALS = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 
 
 class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, OutboxRows, VersionRows):
@@ -43,7 +57,7 @@ class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, OutboxRows, Version
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK TO attempt")
                 self.db.execute("RELEASE attempt")
-            if isinstance(error, sqlite3.OperationalError):
+            if _refused(error):
                 raise StoreError(f"the store cannot be written: {error}") from error
             raise
         self.db.execute("RELEASE attempt")
@@ -137,10 +151,12 @@ class SqliteStore:
                 try:
                     with transaction.attempt():
                         job.result = job.work(transaction)
-                except BaseException as error:  # noqa: BLE001  # handed to the caller, who waits for it; the writer lives on
+                except BaseException as error:  # handed to the caller, who waits for it; the writer lives on
                     if not db.in_transaction:
                         raise
-                    job.error = error
+                    # A future takes no StopIteration, and SystemExit would end whoever waits.
+                    plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
+                    job.error = error if plain else RuntimeError(f"work on the store raised {type(error).__name__}")
             db.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001  # the group is lost, and everyone who waits for it is told
             with contextlib.suppress(sqlite3.Error):  # a full disk may refuse even this; the next BEGIN then says so
@@ -158,7 +174,7 @@ class SqliteStore:
         try:
             connection.execute("BEGIN")
             return work(SqliteTransaction(connection))
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             raise StoreError(f"the store {self.path} cannot be read: {error}") from error
         finally:
             if connection.in_transaction:
@@ -189,7 +205,11 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_result(job.result)
 
 
-def _lock(path: Path) -> Any:
+def _refused(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
+
+
+def _lock(path: Path) -> IO[str]:
     """Holds the store for this process; the kernel lets go of it when the process ends, however it ends."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.model.definitions import Question, Template, Text
+from engine.model.definitions import Question
 from engine.model.span import Span
+from engine.model.texts import Template, Text
 from engine.respond.parsing import TEXT_LIMIT, Parsed, Problem, parse
 
 AT = Span("surveys/a.yaml", 1, 1, 1, 2)

@@ -1,0 +1,145 @@
+"""`# sounding: ignore SND207 reason`: a finding that is meant to be there, with the reason why.
+
+At the end of a line it stands for the findings that begin on that line; on a line of its own, for those of the next line that is no
+comment. Only what the checks find can be ignored: an error of reading or typing leaves its definition out of the project, and
+no comment makes that right.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import yaml
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave out what libyaml's binding exports
+
+from engine.dsl.diagnostics import Diagnostic, Findings, Severity
+from engine.model.span import Span
+
+INCOMPLETE, UNUSED = "SND901", "SND902"
+
+_MARK = "sounding:"
+_COMMENT = re.compile(r"#\s*sounding:\s*ignore\b[ \t]*(.*)")
+_CODES = re.compile(r"SND[0-9]{3}(?:[ \t]*,[ \t]*SND[0-9]{3})*(?!\w)")
+_CODE = re.compile(r"SND[0-9]{3}")
+_FORM = "write it as `# sounding: ignore SND207 the reason`; several codes are separated by commas"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """One comment. ``codes`` has each code with its place; where the reason is missing, the comment has no effect."""
+
+    line: int  # whose findings it is for
+    codes: tuple[tuple[str, Span], ...]
+    reason: str
+    at: Span
+
+
+def ignores_in(text: str, name: str) -> tuple[Ignore, ...]:
+    """The ignores of a file. None where the text is no YAML: what is found there cannot be ignored."""
+    # Nearly every file has none; only the others are read a second time.
+    if _MARK not in text or _COMMENT.search(text) is None:
+        return ()
+    try:
+        scalars = _scalars(text)
+    except yaml.YAMLError:
+        return ()
+    lines = text.split("\n")
+    return tuple(_ignore(name, text, lines, found) for found in _comments(text, scalars))
+
+
+def apply_ignores(findings: Findings, texts: Mapping[str, str], checks: Collection[str]) -> None:
+    """Take out what is ignored, and report each ignore that is incomplete or ignores nothing. ``checks`` are the checks' codes."""
+    ignores = [ignore for name, text in texts.items() for ignore in ignores_in(text, name)]
+    if not ignores:
+        return
+    wanted = {(ignore.at.file, ignore.line, code) for ignore in ignores if ignore.reason for code, _ in ignore.codes}
+    used: set[tuple[str, int, str]] = set()
+    kept: list[Diagnostic] = []
+    for item in findings.items:
+        key = (item.span.file, item.span.line, item.code) if item.span is not None else None
+        if key in wanted and (item.code in checks or item.severity is not Severity.ERROR):
+            used.add(key)
+        else:
+            kept.append(item)
+    findings.items[:] = kept
+    # Behind an error of reading or typing the checks saw a part of the project: what they might have found is not known.
+    judged = all(item.code in checks or item.severity is not Severity.ERROR for item in kept)
+    for ignore in ignores:
+        _report(findings, ignore, used, checks, judged=judged)
+
+
+def _report(findings: Findings, ignore: Ignore, used: set[tuple[str, int, str]], checks: Collection[str], *, judged: bool) -> None:
+    if not ignore.codes:
+        findings.warning(INCOMPLETE, "this ignore names no code, so it has no effect", ignore.at, hint=_FORM)
+        return
+    if not ignore.reason:
+        findings.warning(INCOMPLETE, "this ignore gives no reason, so it has no effect", ignore.at, hint=_FORM)
+        return
+    refused = {item.code for item in findings.items if item.span and (item.span.file, item.span.line) == (ignore.at.file, ignore.line)}
+    for code, span in ignore.codes:
+        if code in refused and code not in checks:
+            findings.warning(UNUSED, f"{code} is an error of reading or typing, which cannot be ignored", span, hint="mend the error")
+        elif judged and (ignore.at.file, ignore.line, code) not in used:
+            findings.warning(UNUSED, f"there is no {code} here to ignore", span, hint="delete it")
+
+
+def _scalars(text: str) -> list[tuple[int, int]]:
+    """Where the contents of scalars begin and end: a `#` in there is no comment."""
+    found = []
+    parser = CParser(text)
+    try:
+        while parser.check_token():
+            token = parser.get_token()
+            if isinstance(token, yaml.ScalarToken):
+                start, end = int(token.start_mark.index), int(token.end_mark.index)
+                if token.style in ("|", ">"):
+                    # The line of the indicator may end with a comment; the content begins below it.
+                    start += len(text[start:end].partition("\n")[0])
+                found.append((start, end))
+    finally:
+        parser.dispose()
+    return found
+
+
+def _comments(text: str, scalars: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    """The ignores among the comments. What follows a `#` in a comment is a part of that comment."""
+    starts = [start for start, _ in scalars]
+    at = text.find("#")
+    while at >= 0:
+        before = bisect_right(starts, at) - 1
+        if before >= 0 and at < scalars[before][1]:
+            at = text.find("#", scalars[before][1])
+            continue
+        found = _COMMENT.match(text, at)
+        if found is not None:
+            yield found
+        end = text.find("\n", at)
+        at = text.find("#", end) if end >= 0 else -1
+
+
+def _ignore(file: str, text: str, lines: list[str], found: re.Match[str]) -> Ignore:
+    rest = found[1].rstrip()
+    codes = _CODES.match(rest)
+    named = codes[0] if codes is not None else ""
+    line = text.count("\n", 0, found.start()) + 1
+    left = found.start() - (text.rfind("\n", 0, found.start()) + 1)
+
+    def span(start: int, end: int) -> Span:
+        base = found.start() - left
+        return Span(file, line, start - base + 1, line, end - base + 1)
+
+    target = line
+    if not lines[line - 1][:left].strip():
+        target += 1
+        while target <= len(lines) and lines[target - 1].lstrip().startswith("#"):
+            target += 1
+    begin = found.start(1)
+    return Ignore(
+        line=target,
+        codes=tuple((code[0], span(begin + code.start(), begin + code.end())) for code in _CODE.finditer(named)),
+        reason=rest[len(named) :].lstrip(" \t,:-–—"),
+        at=span(found.start(), begin + len(rest)),
+    )

@@ -1,0 +1,71 @@
+"""What libyaml's complaints mean for a person: where the cause stands, and what to do about the usual ones."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from engine.dsl.libyaml import CParser
+
+# What a value may stand behind: `key: `, `- `, `[`, `{` or a comma.
+_BEFORE_VALUE = re.compile(r"(?:^\s*|[\[{,]\s*)-\s+|:\s+|[\[{,]\s*")
+_GOES_ON = re.compile(r"""(?:(["']).*\1|\[.*\])\s*\S?$""")
+_REACH = 500  # characters of a line, before the place where the parser gave up, that are searched for the cause
+
+
+def explain(text: str, error: yaml.MarkedYAMLError) -> tuple[str, int, str | None]:
+    """The message, the offset to point at, and a hint."""
+    mark: Any = error.problem_mark or error.context_mark
+    at = min(mark.index, len(text))
+    problem, context = error.problem or "it cannot be read", error.context or ""
+    trap = _trap(text, at, "anchor" in context)
+    if trap is not None:
+        return f"not valid YAML: {problem}", *trap
+    if "quoted scalar" in context and "end of stream" in problem and error.context_mark is not None:
+        return "not valid YAML: this quote is never closed", int(error.context_mark.index), None
+    opener = _open_bracket(text) if "did not find expected" in problem else None
+    if opener is not None and ("\n" in text[opener:at] or at == len(text) or text[at] in "]}"):
+        return f"not valid YAML: this `{text[opener]}` is never closed", opener, None
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    hint = None
+    if "mapping values" in problem:
+        hint = "quote it: the value has a `: ` in it" if ": " in line else "begin the key below the keys that it belongs to"
+    elif line.isspace() or text.startswith("\t", at):
+        hint = "indent with spaces, not tabs" if "\t" in text[at - len(line) : at + 1] else None
+    return f"not valid YAML: {problem}", at, hint
+
+
+def _trap(text: str, at: int, in_anchor: bool) -> tuple[int, str] | None:
+    """Where a value begins that YAML reads in another way than it was meant, and how to write it."""
+    begin = max(text.rfind("\n", 0, at) + 1, at - _REACH)
+    line = text[begin : at + 1]
+    for before in _BEFORE_VALUE.finditer(line):
+        value, start = line[before.end() :], begin + before.end()
+        if value[:1] in ("*", "%", "@", "`") or (value[:1] == "&" and in_anchor):
+            return start, f"quote it: YAML reserves a `{value[0]}` at the beginning of a value"
+        if _GOES_ON.match(value):
+            return start, f"quote it: the whole value, since it begins with {value[0]} and goes on behind it"
+        if value.startswith("{{"):
+            return start, 'quote it: "{{ … }}"'
+    return None
+
+
+def _open_bracket(text: str) -> int | None:
+    """The innermost `[` or `{` that is open where the parser gives up."""
+    stack: list[int] = []
+    parser = CParser(text)
+    try:
+        while parser.check_event():
+            event = parser.get_event()
+            if isinstance(event, yaml.CollectionStartEvent):
+                mark: Any = event.start_mark
+                stack.append(mark.index if event.flow_style else -1)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                stack.pop()
+    except yaml.YAMLError:
+        pass
+    finally:
+        parser.dispose()
+    return stack[-1] if stack and stack[-1] >= 0 else None

@@ -1,0 +1,160 @@
+"""A daemon that cannot start says what is wrong, where, and what to do; with the exit code of the language page and no traceback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import small_project
+from daemon_process import Finished, World, run, world
+
+ENVIRONMENT = {
+    **os.environ,
+    "MAIL_HOST": "127.0.0.1",
+    "MAIL_PORT": "25",
+    "DESK_URL": "http://desk.test",
+    "DESK_TOKEN": "t-desk",
+    "B24_URL": "http://portal.test",
+    "B24_TOKEN": "t-crm",
+    "HOOK_URL": "http://hook.test",
+    "FEED_TOKEN": "t-feed",
+}
+ANYWHERE = ("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+async def refused(root: Path, *arguments: str, without: str | None = None, code: int = 4) -> str:
+    """The one line on stderr with which `sounding run` ends."""
+    found = await run("run", *arguments, "-C", str(root), environment={k: v for k, v in ENVIRONMENT.items() if k != without})
+    assert (found.code, found.out) == (code, ""), found.err
+    assert "Traceback" not in found.err
+    last = found.err.strip().splitlines()[-1]
+    assert last.startswith(("sounding: ", "Error: ")), found.err
+    return last
+
+
+async def test_nothing_was_applied(tmp_path: Path) -> None:
+    said = await refused(small_project.write(tmp_path), *ANYWHERE)
+    assert said == "sounding: nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`"
+
+
+async def test_a_port_is_in_use(tmp_path: Path) -> None:
+    small_project.write(tmp_path)
+    with taken_port() as port:
+        for flag, other in (("--listen", "--admin"), ("--admin", "--listen")):
+            said = await refused(tmp_path, "--apply", flag, f"127.0.0.1:{port}", other, "127.0.0.1:0")
+            assert said == f"sounding: {flag} 127.0.0.1:{port}: Address already in use. Choose another port, or stop what uses this one"
+    assert not (tmp_path / ".sounding").exists(), "nothing was touched"
+
+
+@pytest.mark.parametrize("address", ["8080", "127.0.0.1", "127.0.0.1:port", "127.0.0.1:99999", ":8080"])
+async def test_an_address_is_none(tmp_path: Path, address: str) -> None:
+    said = await refused(small_project.write(tmp_path), "--listen", address, "--admin", "127.0.0.1:0", code=2)
+    assert said == f"sounding: --listen {address}: write HOST:PORT, as 127.0.0.1:8080"
+
+
+async def test_the_overview_would_be_open_to_everyone(tmp_path: Path) -> None:
+    said = await refused(small_project.write(tmp_path), "--apply", "--admin", "0.0.0.0:0", code=2)
+    assert "beyond loopback the overview needs a login" in said
+
+
+async def test_customers_would_get_links_to_nowhere(tmp_path: Path) -> None:
+    said = await refused(small_project.write(tmp_path), "--apply", "--listen", "0.0.0.0:0", "--admin", "127.0.0.1:0")
+    assert "links to surveys need `public_url` in sounding.yaml" in said
+
+
+@pytest.mark.parametrize("name", ["FEED_TOKEN", "DESK_TOKEN", "MAIL_HOST"])
+async def test_a_secret_is_not_there(tmp_path: Path, name: str) -> None:
+    said = await refused(small_project.write(tmp_path), "--apply", *ANYWHERE, without=name)
+    key = {"FEED_TOKEN": "feed.token", "DESK_TOKEN": "desk.token", "MAIL_HOST": "mail.host"}[name]
+    assert said == f"sounding: connections.{key} needs the environment variable {name}, which is not set"
+
+
+async def test_the_file_of_a_secret_is_not_there(tmp_path: Path) -> None:
+    small_project.write(tmp_path, {"token: {env: FEED_TOKEN}": "token: {file: secrets/feed}"})
+    said = await refused(tmp_path, "--apply", *ANYWHERE)
+    assert said == "sounding: connections.feed.token needs the file secrets/feed: No such file or directory"
+
+
+async def test_the_project_is_invalid_and_nothing_is_applied(tmp_path: Path) -> None:
+    small_project.write(tmp_path, {"survey: nps_delivery\naudience": "survey: nps_delivry\naudience"})
+    found = await run("run", "--apply", *ANYWHERE, "-C", str(tmp_path), environment=ENVIRONMENT)
+    assert (found.code, found.out) == (1, "")
+    assert "automations/rules.yaml:" in found.err
+    assert "nps_delivry" in found.err
+    assert found.err.strip().splitlines()[-1] == "sounding: the project has errors; nothing was applied"
+    assert not (tmp_path / ".sounding").exists()
+
+
+async def test_there_is_no_project(tmp_path: Path) -> None:
+    said = await refused(tmp_path, "--apply", *ANYWHERE, code=2)
+    assert "sounding.yaml" in said
+
+
+async def test_a_flag_is_misspelled(tmp_path: Path) -> None:
+    assert "--aply" in await refused(small_project.write(tmp_path), "--aply", code=2)
+
+
+@pytest.mark.parametrize("url", ["postgres://host/db", "store.db"])
+async def test_the_store_is_none(tmp_path: Path, url: str) -> None:
+    said = await refused(small_project.write(tmp_path), "--apply", "--store", url, *ANYWHERE, code=2)
+    assert f"`{url}`" in said
+
+
+async def test_the_store_cannot_be_written(tmp_path: Path) -> None:
+    small_project.write(tmp_path)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    said = await refused(tmp_path, "--apply", "--store", f"sqlite:///{tmp_path}/file/store.db", *ANYWHERE)
+    assert said.startswith(f"sounding: the store {tmp_path}/file/store.db cannot be opened: ")
+    assert said.endswith("Choose another place with --store")
+
+
+async def test_the_store_is_some_other_file(tmp_path: Path) -> None:
+    small_project.write(tmp_path)
+    (tmp_path / "store.db").write_text("Dear diary,\n" * 1_000, encoding="utf-8")
+    said = await refused(tmp_path, "--apply", "--store", f"sqlite:///{tmp_path}/store.db", *ANYWHERE)
+    assert "file is not a database. Is it a Sounding store, in a folder that you may write to?" in said
+
+
+async def test_the_store_is_of_a_newer_version(tmp_path: Path) -> None:
+    small_project.write(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    said = await refused(tmp_path, "--apply", "--store", f"sqlite:///{tmp_path}/store.db", *ANYWHERE)
+    assert "has format 99; this version of Sounding knows" in said
+    assert said.endswith("Update Sounding")
+
+
+async def _second(made: World, *arguments: str) -> Finished:
+    return await made.daemon.run("run", *ANYWHERE, *arguments)
+
+
+async def test_another_daemon_has_the_store_and_goes_on_undisturbed(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        for arguments in ((), ("--apply",)):
+            found = await _second(made, *arguments)
+            assert found.code == 4
+            assert f"the store {made.daemon.store} is in use by another process. Stop that one, or choose another store" in found.err
+            assert "Traceback" not in found.err
+        applied = await made.daemon.run("apply")  # by the control socket, which the second one must not have taken away
+        assert (applied.code, applied.out) == (0, "deployment 1 is current already; nothing changed\n")
+
+
+async def test_a_store_deep_in_the_file_system_is_no_obstacle(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 60) / ("b" * 60)
+    deep.mkdir(parents=True)
+    async with world(deep) as made:
+        applied = await made.daemon.run("apply")
+        assert (applied.code, applied.out) == (0, "deployment 1 is current already; nothing changed\n")

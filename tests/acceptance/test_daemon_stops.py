@@ -1,0 +1,85 @@
+"""SIGTERM: what is at hand is finished, the rest is on disk, and the daemon leaves with 0."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+import pytest
+import stored
+from daemon_process import delivered, wanted, world
+from eventually import eventually
+
+
+async def test_deliveries_in_flight_are_finished_and_the_rest_waits_on_disk(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        daemon = made.daemon
+        await daemon.send(*(delivered(n) for n in range(200)), *(wanted(n) for n in range(200)))
+        await eventually(lambda: len(made.mail.messages) >= 5)
+        assert await daemon.stop() == 0
+        left = daemon.outbox()
+        assert {state.rpartition("_")[2] for state in left} <= {"done", "pending"}, left
+        assert left["invite_done"] == len(made.mail.messages)
+        assert left.get("ticket_done", 0) == len(made.desk.tickets) == len(made.desk.requests)
+        assert not list(daemon.store.parent.glob("*.sock"))
+        assert not list(daemon.store.parent.glob("*-wal")), "the store is in one file again"
+        await daemon.start(apply=False)
+        assert await daemon.quiet() == {"invite_done": 200, "ticket_done": 200}
+        sent = Counter(caught.recipients[0] for caught in made.mail.messages)
+        assert (len(sent), max(sent.values())) == (200, 1)
+        assert (len(made.desk.tickets), len(made.desk.requests)) == (200, 200)
+
+
+async def test_a_request_that_is_being_answered_gets_its_answer(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        sending = asyncio.create_task(_senders(made.daemon.public, made.daemon.http))
+        await eventually(lambda: stored.value(made.daemon.store, "SELECT count(*) FROM event") > 50)
+        assert await made.daemon.stop() == 0
+        acknowledged = await sending
+        kept = {row["id"] for row in stored.rows(made.daemon.store, "SELECT id FROM event")}
+        assert acknowledged <= kept
+        assert len(acknowledged) > 50
+
+
+async def _senders(public: str, http: aiohttp.ClientSession) -> set[str]:
+    """Eight senders, until the daemon is gone; the ids that were acknowledged."""
+    acknowledged: set[str] = set()
+
+    async def sender(name: int) -> None:
+        for number in range(10_000):
+            one = {"specversion": "1.0", "id": f"{name}-{number}", "source": "shop", "type": "order.delivered"}
+            headers = {"Authorization": "Bearer feed-token-4f1c9e", "Content-Type": "application/cloudevents+json"}
+            try:
+                async with http.post(f"{public}/events", json=one, headers=headers) as response:
+                    await response.read()
+                    assert response.status == 202
+                    acknowledged.add(one["id"])
+            except aiohttp.ClientError:
+                return
+
+    await asyncio.gather(*(sender(name) for name in range(8)))
+    return acknowledged
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_daemon_without_work_leaves_at_once(tmp_path: Path, number: int) -> None:
+    async with world(tmp_path) as made:
+        assert await asyncio.wait_for(made.daemon.stop(number), 5) == 0
+        assert "stopping: finishing what is at hand" in made.daemon.log
+
+
+async def test_a_second_signal_ends_a_daemon_that_waits_for_a_slow_receiver_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        made.mail.hang_after_data()
+        await made.daemon.send(delivered(1))
+        await eventually(lambda: made.mail.messages)
+        assert made.daemon.process is not None
+        made.daemon.process.send_signal(signal.SIGTERM)
+        await eventually(lambda: "stopping" in made.daemon.log)
+        assert await made.daemon.stop() == -signal.SIGTERM
+        await made.daemon.start(apply=False)
+        assert await made.daemon.quiet() == {"invite_unknown": 1}
+        assert len(made.mail.messages) == 1
