@@ -98,6 +98,13 @@ def answer_type(question: Question) -> Type | None:
             kind = Type("one_of", options=CATEGORIES["gcr"])
         case "single" | "dropdown":
             kind = Type("one_of", options=tuple(question.options) + (("other",) if question.other else ()))
+        case "ranking":
+            listing = Type("list", item=Type("one_of", options=tuple(question.options)))
+            return listing if sure and question.required else listing.maybe()
+        case "matrix":
+            columns = Type("one_of", options=tuple(question.options)) if question.options else INTEGER
+            cell = columns if sure and question.required else columns.maybe()
+            return object_type(dict.fromkeys(question.rows, cell), optional=not sure)
         case "multiple":
             options = tuple(question.options) + (("other",) if question.other else ())
             listing = Type("list", item=Type("one_of", options=options))

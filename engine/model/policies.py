@@ -90,7 +90,7 @@ class Benchmark:
 class Incentive:
     pool: str | None  # of codes
     draw: str | None
-    offer: str | None
+    offer: Text | None
     one_per: str  # contact, invitation
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, field
 
 from engine.dsl.diagnostics import Findings
 from engine.dsl.expressions.check import Checker, Facts, Problem
+from engine.dsl.expressions.codes import wrong_literal
 from engine.dsl.expressions.parse import ParseError, parse
 from engine.dsl.expressions.unparse import unparse
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.scopes import Names
 from engine.dsl.templates import Scan
-from engine.model.definitions import Connection, EventType, Survey
-from engine.model.texts import Template, Text
+from engine.dsl.uses import USES
+from engine.model.definitions import Connection, EventType, Secret, Survey
+from engine.model.policies import Brand
 from engine.model.span import Span
 from engine.model.terms import Expression
+from engine.model.texts import Template, Text
 from engine.model.types import Type
+from engine.schedule.durations import Duration
 
 NOTHING: Facts = frozenset()
 
@@ -30,17 +33,21 @@ class Bench:
     objects: dict[str, Type] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
     events: dict[str, EventType] = field(default_factory=dict)
+    brands: dict[str, Brand] = field(default_factory=dict)
     surveys: dict[str, Survey] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)  # kind → every name declared, sound or not
     broken: set[str] = field(default_factory=set)  # addresses that were refused: what refers to them is not blamed
     template_scopes: dict[str, list[Names]] = field(default_factory=dict)  # template → the scopes of the places that use it
+    used_at: dict[str, Span] = field(default_factory=dict)  # address → where its blueprint is used
     address: str = ""  # of the definition being built
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        used = self.used_at.get(self.address)
+        message = f"{message} (in a blueprint used at {used})" if used is not None else message
         self.findings.error(code, message, span, hint=hint, address=self.address)
 
-    def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts] | None:
-        """A condition, and what is known wherever it holds."""
+    def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts, Facts] | None:
+        """A condition, what is known wherever it holds, and wherever it does not."""
         assert isinstance(node, Scalar)
         try:
             tree = parse(node.text)
@@ -53,7 +60,7 @@ class Bench:
             self._report(node, problem)
         if checked is None:
             return None
-        return Expression(text=unparse(tree), term=checked[0], at=node.span), checked[1]
+        return Expression(text=unparse(tree), term=checked[0], at=node.span), checked[1], checker.otherwise
 
     def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
         """One text with its `{{ }}` checked."""
@@ -92,6 +99,37 @@ class Bench:
             self.error("SND201", f"there is no {kind} `{name}`", node.span, did_you_mean(name, known) or f"declare it: `{kind}: {name}`")
             return None
         return None if f"{kind}.{name}" in self.broken else name
+
+    def setting(self, node: Node, *, secret_only: bool) -> object:
+        """A connection's setting: a literal, or a reference to where the value is kept."""
+        if isinstance(node, Mapping):
+            env, file = node.get("env"), node.get("file")
+            return Secret(env=self.literal(env) if env else None, file=self.literal(file) if file else None)
+        if secret_only:
+            hint = "write {env: NAME} or {file: PATH}, and keep the value there"
+            self.error("SND501", "a secret never stands in a file", node.span, hint)
+            return None
+        assert isinstance(node, Scalar)
+        self.literal(node)
+        return node.data if isinstance(node.data, (bool, int, float)) else node.text
+
+    def check_literal(self, kind: str, node: Node) -> None:
+        """A country, language, time zone, … where it is written."""
+        assert isinstance(node, Scalar)
+        wrong = wrong_literal(kind, node.text)
+        if wrong is not None:
+            self.error("SND306", wrong[0], node.span, did_you_mean(node.text, wrong[1]))
+
+    def channel(self, node: Node) -> str:
+        """A channel that some connection serves."""
+        name = self.literal(node)
+        known = {channel for c in self.connections.values() if (channel := USES[c.use].channel) is not None}
+        if name not in known:
+            self.error("SND204", f"no connection serves the channel `{name}`", node.span, did_you_mean(name, known))
+        return name
+
+    def duration(self, node: Node | None) -> Duration | None:
+        return Duration.parse(str(node.data)) if node is not None else None
 
     def _report(self, node: Scalar, problem: Problem) -> None:
         self.error(problem.code, problem.message, node.within(problem.offset, problem.length), problem.hint)

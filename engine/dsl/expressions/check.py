@@ -47,10 +47,12 @@ class Checker:
     names: Mapping[str, Type]
     known: Facts = _NOTHING_KNOWN  # what holds around the expression
     problems: list[Problem] = field(default_factory=list)
+    otherwise: Facts = _NOTHING_KNOWN  # what is known wherever the condition does not hold
 
     def condition(self, node: p.Node) -> tuple[t.Term, Facts] | None:
         """A boolean term and what is known wherever it holds."""
         checked = self._boolean(node, self.known)
+        self.otherwise = checked.if_false if checked is not None else _NOTHING_KNOWN
         return None if checked is None or self.problems else (checked.term, checked.if_true)
 
     def value(self, node: p.Node) -> t.Term | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -11,8 +10,7 @@ import jsonschema_rs
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
-from engine.dsl.schema.kinds import LATER_KEYS, kind_schemas
-from engine.dsl.uses import ACTIONS
+from engine.dsl.schema.kinds import kind_schemas
 from engine.model.span import Span
 
 _NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
@@ -50,8 +48,8 @@ def _commas(node: Node, findings: Findings, address: str) -> set[str]:
     if isinstance(node, Mapping):
         for key, (key_node, value) in node.entries.items():
             found |= _commas(value, findings, address)
-            bare = isinstance(value, Scalar) and value.plain and value.text == "" and value.start.index == key_node.end.index
-            if bare and key_node.file.text[key_node.end.index : key_node.end.index + 1] != ":":
+            bare = isinstance(value, Scalar) and value.plain and value.text == "" and value.start == key_node.end
+            if bare and key_node.file.text[key_node.end : key_node.end + 1] != ":":
                 found.add(key)
                 message = f"`{key}` is no key: a comma cut it off from the text before it"
                 findings.error(
@@ -93,9 +91,6 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
 
 def _unknown_key(key: str, node: Mapping, schema: dict[str, Any], title: str, findings: Findings, address: str) -> None:
     span = node.key_span(key)
-    if key in LATER_KEYS.get(title, ()):
-        findings.error("SND110", f"`{key}` is part of the language, but this version does not execute it yet", span, address=address)
-        return
     findings.error("SND101", f"{title} has no key `{key}`", span, hint=did_you_mean(key, schema["properties"]), address=address)
 
 
@@ -123,8 +118,3 @@ def _holder(document: Mapping, path: list[Any]) -> Span:
             return parent.key_span(path[-1])
     node = _at(document, path)
     return node.first_key if isinstance(node, Mapping) else node.span
-
-
-def actions_of(step: Mapping) -> Iterator[str]:
-    """The action keys that a step has; there should be one."""
-    return (key for key in step.entries if key in ACTIONS)

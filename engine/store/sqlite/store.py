@@ -137,7 +137,7 @@ class SqliteStore:
                 try:
                     with transaction.attempt():
                         job.result = job.work(transaction)
-                except BaseException as error:  # noqa: BLE001  # handed to the caller, who waits for it; the writer lives on
+                except BaseException as error:  # handed to the caller, who waits for it; the writer lives on
                     if not db.in_transaction:
                         raise
                     job.error = error

@@ -1,0 +1,114 @@
+"""What an action says: texts, data to send, new field values."""
+
+from __future__ import annotations
+
+from engine.dsl.build.bench import Bench
+from engine.dsl.expressions.check import Facts
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar
+from engine.dsl.scopes import Names
+from engine.model.texts import Template
+from engine.model.types import Type
+
+_LITERALS = frozenset({"priority", "assignee", "on", "pool", "channel", "reason"})
+_DURATIONS = frozenset({"due", "for", "after", "expires"})
+
+
+def content_of(bench: Bench, action: str, node: Mapping, names: Names, known: Facts) -> dict[str, object]:
+    if action == "update":
+        return _update(bench, node, names, known)
+    found: dict[str, object] = {}
+    for key, (_, value) in node.entries.items():
+        if key == "via":
+            continue
+        if key in _LITERALS or (key == "to" and action == "message"):
+            found[key] = bench.literal(value)
+        elif key in _DURATIONS:
+            found[key] = bench.duration(value)
+        elif key == "tags":
+            found[key] = bench.literals(value)
+        elif key == "template":
+            template = bench.reference("template", value)
+            if template is not None:
+                bench.template_scopes.setdefault(template, []).append(names)
+                found[key] = template
+        elif key == "data":
+            assert isinstance(value, Mapping)
+            found[key] = {name: bench.template(inner, names, known) for name, (_, inner) in value.entries.items()}
+        else:
+            found[key] = bench.text(value, names, known)
+    if action in ("email", "incentive"):
+        _check_mail(bench, action, node)
+    if action == "comment":
+        on = node.get("on")
+        if on is not None and str(found.get("on")) not in names:
+            bench.error("SND201", f"there is no `{found.get('on')}` here to comment on", on.span, did_you_mean(str(found.get("on")), names))
+    return found
+
+
+def _check_mail(bench: Bench, action: str, node: Mapping) -> None:
+    has_template, has_body = "template" in node.entries, "body" in node.entries
+    if action == "email" and has_template == has_body:
+        bench.error("SND102", "an e-mail needs either `template`, or `subject` and `body`", node.first_key)
+    elif has_body and "subject" not in node.entries:
+        bench.error("SND102", "an e-mail needs `subject`", node.first_key)
+
+
+def _update(bench: Bench, node: Mapping, names: Names, known: Facts) -> dict[str, object]:
+    """New values by object and field; each must fit the field's type."""
+    found: dict[str, object] = {}
+    for kind, (key, fields) in node.entries.items():
+        assert isinstance(fields, Mapping)
+        if kind not in names or kind not in bench.objects:
+            here = [k for k in names if k in bench.objects]
+            bench.error("SND201", f"there is no `{kind}` here to update", key.span, did_you_mean(kind, here))
+            continue
+        values: dict[str, Template] = {}
+        for field, (field_key, value) in fields.entries.items():
+            wanted = bench.objects[kind].fields.get(field)
+            if wanted is None:
+                bench.error("SND303", f"`{kind}` has no `{field}`", field_key.span, did_you_mean(field, bench.objects[kind].fields))
+                continue
+            template = bench.template(value, names, known)
+            if template is not None and fits(bench, template, value, wanted):
+                values[field] = template
+        found[kind] = values
+    return found
+
+
+def fits(bench: Bench, template: Template, node: Node, wanted: Type) -> bool:
+    """Whether what the template gives is a value of the field; a misfit is a finding."""
+    assert isinstance(node, Scalar)
+    if template.only is not None:
+        given = template.only.term.type
+        good = _assignable(given, wanted)
+        message = f"the field is {wanted.required()}, but the value is {given}"
+    elif template.body is not None:
+        good, message = wanted.kind == "text", f"the field is {wanted.required()}, but the value is text"
+    else:
+        good = _literal_fits(node, wanted)
+        message = f"the field is {wanted.required()}, but the value is `{node.text}`"
+    if not good:
+        bench.error("SND304", message, node.span)
+    return good
+
+
+def _assignable(given: Type, wanted: Type) -> bool:
+    if given.kind == wanted.kind == "one_of":
+        return set(given.options) <= set(wanted.options)
+    if given.kind == "integer" and wanted.kind == "number":
+        return True
+    return given.kind == wanted.kind or (given.is_text and wanted.kind == "text")
+
+
+def _literal_fits(node: Scalar, wanted: Type) -> bool:
+    match wanted.kind:
+        case "boolean":
+            return isinstance(node.data, bool)
+        case "integer":
+            return isinstance(node.data, int) and not isinstance(node.data, bool)
+        case "number":
+            return isinstance(node.data, (int, float)) and not isinstance(node.data, bool)
+        case "one_of":
+            return node.text in wanted.options
+    return wanted.is_text
