@@ -122,7 +122,7 @@ def answer_type(question: Question) -> Type | None:
         case "date":
             kind = Type("date")
         case _:
-            kind = INTEGER
+            kind = replace(INTEGER, range=question.scale)
     return kind if sure and question.required else kind.maybe()
 
 

@@ -47,6 +47,7 @@ class Not(Term):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class And(Term):
     operands: tuple[Term, ...]
+    chain: bool = False  # the links of one chained comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

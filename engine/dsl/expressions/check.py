@@ -210,7 +210,7 @@ class Checker:
             left_node = right_node
         if len(links) == 1:
             return _Checked(links[0], facts, if_false)
-        return _Checked(t.And(type=BOOLEAN, operands=tuple(links), offset=node.offset), facts)
+        return _Checked(t.And(type=BOOLEAN, operands=tuple(links), chain=True, offset=node.offset), facts)
 
     def _link(self, op: str, left_node: p.Node, right_node: p.Node, known: Facts) -> _Checked | None:
         if op in ("in", "not in"):
