@@ -8,7 +8,8 @@ behave alike, so one stands for all. What has too many combinations is left unde
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
+from dataclasses import fields
+from itertools import pairwise, product
 
 from engine.dsl.expressions.interpret import evaluate
 from engine.model import terms as t
@@ -24,25 +25,39 @@ class Undecidable(Exception):  # noqa: N818  # no error: the answer is "cannot t
     """The condition has too many cases to look at."""
 
 
-def verdict(term: t.Term) -> bool | None:
-    """True or False where the condition always is; None where it depends on the data, or cannot be told."""
+def verdict(term: t.Term, within: t.Term | None = None) -> bool | None:
+    """True or False where the condition always is; None where it depends on the data, or cannot be told.
+
+    ``within`` is the condition that it is an operand of: what may be missing there may be missing here, guarded or not.
+    """
+    absent = frozenset(load.path for load in _loads(within or term) if load.type.optional)
     try:
-        seen = {bool(evaluate(rewritten, _scope(case))) for rewritten, cases in (_cases(term),) for case in cases}
+        seen = {bool(evaluate(rewritten, _scope(case))) for rewritten, cases in (_cases(term, absent),) for case in cases}
     except Undecidable:
         return None
     return seen.pop() if len(seen) == 1 else None
 
 
-def constant_operands(term: t.Term) -> Iterator[tuple[t.Term, bool]]:
+def _loads(term: t.Term) -> Iterator[t.Load]:
+    if isinstance(term, t.Load):
+        yield term
+    for part in fields(term):
+        value = getattr(term, part.name)
+        for child in value if isinstance(value, tuple) else (value,):
+            if isinstance(child, t.Term):
+                yield from _loads(child)
+
+
+def constant_operands(term: t.Term, within: t.Term | None = None) -> Iterator[tuple[t.Term, bool]]:
     """The smallest operands of `and` and `or` that are always true or always false, with which. Links of a chain are one."""
     inner = term.operands if isinstance(term, t.Or) or (isinstance(term, t.And) and not term.chain) else ()
     found = False
     for operand in inner:
-        for item in constant_operands(operand):
+        for item in constant_operands(operand, within or term):
             found = True
             yield item
     if not found:
-        always = verdict(term)
+        always = verdict(term, within)
         if always is not None:
             yield term, always
 
@@ -51,9 +66,9 @@ def _scope(case: Case) -> dict[str, object]:
     return {path[0]: value for path, value in case.items()}
 
 
-def _cases(term: t.Term) -> tuple[t.Term, Iterator[Case]]:
+def _cases(term: t.Term, absent: frozenset[tuple[str, ...]]) -> tuple[t.Term, Iterator[Case]]:
     """The term over plain variables, and every combination of their representatives."""
-    variables = _Variables()
+    variables = _Variables(absent)
     rewritten = variables.rewrite(term)
     domains = [(name, variables.domain(name)) for name in variables.types]
     count = 1
@@ -68,7 +83,8 @@ def _cases(term: t.Term) -> tuple[t.Term, Iterator[Case]]:
 class _Variables:
     """Gives every part of a condition with a value of its own a name."""
 
-    def __init__(self) -> None:
+    def __init__(self, absent: frozenset[tuple[str, ...]]) -> None:
+        self._absent = absent
         self.types: dict[str, Type] = {}
         self._constants: dict[str, list[t.Value]] = {}
         self._names: dict[t.Term, str] = {}
@@ -115,9 +131,9 @@ class _Variables:
         if isinstance(term, t.Constant):
             return term
         name = self._names.setdefault(term, f"v{len(self._names)}") if not isinstance(term, t.Load) else ".".join(term.path)
-        # The same path may be narrowed in one place and not in another: the wider type counts.
-        if name not in self.types or term.type.optional:
-            self.types[name] = term.type
+        # The same path may be guarded in one place and not in another: the wider type counts.
+        wide = isinstance(term, t.Load) and term.path in self._absent
+        self.types[name] = term.type.maybe() if wide else term.type
         self._constants.setdefault(name, []).extend(c for c in constants if c is not None)
         return t.Load(type=term.type, path=(name,))
 
@@ -144,7 +160,7 @@ def _numbers(kind: Type, constants: list[int | float]) -> list[object]:
         return list(range(kind.range[0], kind.range[1] + 1))
     cuts = sorted(set(constants)) or [0]
     found: list[object] = [cuts[0] - 1, cuts[-1] + 1, *cuts]
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         middle = (low + high) / 2
         if kind.kind == "number":
             found.append(middle)
