@@ -16,3 +16,5 @@ class Check:
     title: str
     explanation: str
     run: Callable[[Definitions], Iterator[Diagnostic]]
+    fails: str = ""
+    passes: str = ""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.checks import languages, unused
+from engine.checks import constant, contrast, languages, margin, method, personal, unused
 from engine.checks.check import Check
 from engine.dsl.load import Loaded, load
 
-CHECKS: tuple[Check, ...] = (languages.CHECK, unused.CHECK)
+CHECKS: tuple[Check, ...] = (
+    languages.CHECK,
+    unused.CHECK,
+    constant.CHECK,
+    personal.CHECK,
+    contrast.CHECK,
+    *method.CHECKS,
+    margin.CHECK,
+)
 
 
 def check_project(root: Path) -> Loaded:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.checks.check import Check
+from engine.checks.walk import steps
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Audience, Definitions, MessageTemplate, Step, address
-
-
-def _steps(steps: tuple[Step, ...]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        for inner in (step.then, step.otherwise, step.on_timeout, step.on_failure):
-            yield from _steps(inner)
+from engine.model.definitions import Audience, Definitions, MessageTemplate, address
 
 
 def _run(definitions: Definitions) -> Iterator[Diagnostic]:
@@ -22,7 +16,7 @@ def _run(definitions: Definitions) -> Iterator[Diagnostic]:
     used |= {f"template.{cadence.remind.template}" for cadence in definitions.cadences.values() if cadence.remind is not None}
     used |= {f"audience.{name}" for audience in definitions.audiences.values() for name in audience.exclude}
     for automation in definitions.automations.values():
-        for step in _steps(automation.then):
+        for step in steps(automation.then):
             used |= {f"template.{step.content[key]}" for key in ("template", "invite") if key in step.content}
             used |= {f"audience.{step.content[key]}" for key in ("audience",) if key in step.content}
     declared: list[Audience | MessageTemplate] = [*definitions.audiences.values(), *definitions.templates.values()]

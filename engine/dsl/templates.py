@@ -31,6 +31,7 @@ class Found:
     text: str
     term: t.Term
     offset: int
+    begin: int  # where the text starts that the term's offsets count from
 
 
 @dataclass(slots=True)
@@ -154,7 +155,7 @@ class Scan:
         self._adopt(checker, offset)
         if checked is None:
             return "false", known
-        found = Found(unparse(node), checked[0], offset)
+        found = Found(unparse(node), checked[0], offset, offset)
         return f"_({self._keep(found)}{self._locals()})", known | checked[1]
 
     def _for(
@@ -190,7 +191,7 @@ class Scan:
         checker = Checker(names, known)
         term = checker.value(node)
         self._adopt(checker, offset)
-        return None if term is None else Found(unparse(node), term, offset + node.offset)
+        return None if term is None else Found(unparse(node), term, offset + node.offset, offset)
 
     def _parse(self, text: str, offset: int) -> Node | None:
         try:

@@ -48,13 +48,31 @@ def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | Non
         of=of,
         where=condition[0] if condition else None,
         exclude=tuple(item for item in exclude if item is not None),
-        sample=float(str(sample).rstrip("%")) / 100 if sample is not None else None,
+        sample=share(sample) if sample is not None else None,
         rotate=bench.duration(document.get("rotate")),
         limit=limited,
-        expect=Expected(min=expect.get("min"), max=expect.get("max"), margin=expect.get("margin")) if expect is not None else None,
+        expect=_expected(document.get("expect")),
         renamed_from=document.data.get("renamed_from"),
         at=document.span,
     )
+
+
+def _expected(node: Node | None) -> Expected | None:
+    if not isinstance(node, Mapping):
+        return None
+    data, margin = node.data, node.get("margin")
+    return Expected(
+        min=data.get("min"),
+        max=data.get("max"),
+        margin=data.get("margin"),
+        response=share(data["response"]) if "response" in data else None,
+        margin_at=margin.span if margin is not None else None,
+    )
+
+
+def share(percent: object) -> float:
+    """`25%` as 0.25."""
+    return float(str(percent).rstrip("%")) / 100
 
 
 def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[str, Audience]) -> Cadence | None:

@@ -10,7 +10,7 @@ from engine.dsl.expressions.codes import wrong_literal
 from engine.dsl.expressions.parse import ParseError, parse
 from engine.dsl.expressions.unparse import unparse
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence, Shifted
 from engine.dsl.scopes import Names
 from engine.dsl.templates import Scan
 from engine.dsl.uses import USES
@@ -60,7 +60,7 @@ class Bench:
             self._report(node, problem)
         if checked is None:
             return None
-        return Expression(text=unparse(tree), term=checked[0], at=node.span), checked[1], checker.otherwise
+        return Expression(text=unparse(tree), term=checked[0], at=node.span, origin=node), checked[1], checker.otherwise
 
     def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
         """One text with its `{{ }}` checked."""
@@ -70,7 +70,9 @@ class Bench:
             self._report(node, problem)
         if scan.problems:
             return None
-        expressions = tuple(Expression(text=f.text, term=f.term, at=node.within(f.offset)) for f in scan.found)
+        expressions = tuple(
+            Expression(text=f.text, term=f.term, at=node.within(f.offset), origin=Shifted(node, f.begin)) for f in scan.found
+        )
         return Template(text=node.text, body=scan.body, expressions=expressions, at=node.span)
 
     def text(self, node: Node, names: Names, known: Facts = NOTHING) -> Text | None:

@@ -112,6 +112,7 @@ def theme(bench: Bench, node: Node | None) -> Theme | None:
         font=texts.get("font"),
         radius=node.data.get("radius"),
         at=node.span,
+        places={key: value.span for key, (_, value) in node.entries.items()},
     )
 
 

@@ -13,6 +13,7 @@ from engine.dsl.schema.parts import METRICS
 from engine.dsl.scopes import of_contact, of_questions
 from engine.model.definitions import Question, Survey, Thanks
 from engine.model.policies import Incentive, Quota
+from engine.model.span import Span
 from engine.model.terms import Expression, paths
 from engine.model.texts import Text
 
@@ -58,7 +59,7 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
                 "SND106", f"`{identifier}` has a meaning of its own and cannot be a question", key.span, f"call it `{identifier}_answer`"
             )
         partial = _with_questions(survey, questions)
-        question = _question(bench, partial, identifier, node, is_metric=identifier == metric_question)
+        question = _question(bench, partial, identifier, key.span, node, is_metric=identifier == metric_question)
         if question is not None:
             questions.append(question)
     if len(questions) < len(questions_node.entries):
@@ -135,7 +136,7 @@ def _metric(bench: Bench, node: Node | None, questions: Mapping) -> tuple[str, s
     return metric, of_type[0]
 
 
-def _question(bench: Bench, survey: Survey, name: str, node: Mapping, *, is_metric: bool) -> Question | None:
+def _question(bench: Bench, survey: Survey, name: str, key_at: Span, node: Mapping, *, is_metric: bool) -> Question | None:
     kind = str(node.data["type"])
     names = of_questions(bench.objects, survey, None)
     before = len(bench.findings.items)
@@ -173,6 +174,7 @@ def _question(bench: Bench, survey: Survey, name: str, node: Mapping, *, is_metr
         scale=scale,
         required=bool(required) if required is not None else is_metric,
         show_if=show_if,
+        key_at=key_at,
         labels=labels,
         rows=rows,
         validate=validate,
@@ -196,6 +198,7 @@ def _validation(bench: Bench, survey: Survey, name: str, kind: str, node: Mappin
         scale=None,
         required=True,
         show_if=None,
+        key_at=node.span,
         labels={},
         at=node.span,
     )

@@ -39,7 +39,7 @@ def audience_schema() -> Schema:
             "limit": LIMIT,
             "expect": mapping(
                 "what is expected, as {min: 50, max: 5000}",
-                {"min": integer("a whole number", 0), "max": integer("a whole number", 0), "margin": NUMBER},
+                {"min": integer("a whole number", 0), "max": integer("a whole number", 0), "margin": NUMBER, "response": PERCENT},
                 minProperties=1,
             ),
             "renamed_from": NAME,

@@ -8,7 +8,6 @@ behave alike, so one stands for all. What has too many combinations is left unde
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from itertools import pairwise, product
 
 from engine.dsl.expressions.interpret import evaluate
@@ -30,22 +29,12 @@ def verdict(term: t.Term, within: t.Term | None = None) -> bool | None:
 
     ``within`` is the condition that it is an operand of: what may be missing there may be missing here, guarded or not.
     """
-    absent = frozenset(load.path for load in _loads(within or term) if load.type.optional)
+    absent = frozenset(load.path for load in t.loads(within or term) if load.type.optional)
     try:
         seen = {bool(evaluate(rewritten, _scope(case))) for rewritten, cases in (_cases(term, absent),) for case in cases}
     except Undecidable:
         return None
     return seen.pop() if len(seen) == 1 else None
-
-
-def _loads(term: t.Term) -> Iterator[t.Load]:
-    if isinstance(term, t.Load):
-        yield term
-    for part in fields(term):
-        value = getattr(term, part.name)
-        for child in value if isinstance(value, tuple) else (value,):
-            if isinstance(child, t.Term):
-                yield from _loads(child)
 
 
 def constant_operands(term: t.Term, within: t.Term | None = None) -> Iterator[tuple[t.Term, bool]]:
