@@ -15,6 +15,8 @@ from engine.errors import SoundingError
 
 VERBS: Mapping[str, str] = {
     "validate": "Check a project's files.",
+    "explain": "Explain a code that validate prints.",
+    "schema": "Print the JSON Schema of the files, for editors.",
     "apply": "Deploy a project to a store.",
     "run": "Run the daemon: events in, invitations, tickets and messages out.",
     "decide": "Print which automations hold for each event of a file.",

@@ -6,7 +6,22 @@ import json
 
 from engine.dsl.expressions import tree as p
 
-_POWER = {"or": 1, "and": 2, "not": 3, "chain": 4, "+": 5, "-": 5, "~": 6, "*": 7, "/": 7, "//": 7, "%": 7, "unary": 8, "filter": 9, "atom": 10}
+_POWER = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "chain": 4,
+    "+": 5,
+    "-": 5,
+    "~": 6,
+    "*": 7,
+    "/": 7,
+    "//": 7,
+    "%": 7,
+    "unary": 8,
+    "filter": 9,
+    "atom": 10,
+}
 
 
 def unparse(node: p.Node) -> str:

@@ -16,7 +16,7 @@ from engine.dsl.expressions.parse import MAX_DEPTH, ParseError, parse
 from engine.dsl.expressions.unparse import unparse
 
 Shape = tuple[object, ...]
-JINJA = jinja2.Environment(autoescape=False)  # noqa: S701  # it only parses
+JINJA = jinja2.Environment(autoescape=False)  # it only parses
 OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">=", "in": "in", "notin": "not in"}
 BINARY = {jn.Add: "+", jn.Sub: "-", jn.Mul: "*", jn.Div: "/", jn.FloorDiv: "//", jn.Mod: "%"}
 
@@ -91,9 +91,17 @@ def theirs(node: jn.Node) -> Shape:
             return "compare", theirs(node.expr), *((OPERATORS[operand.op], theirs(operand.expr)) for operand in node.ops)
         case jn.Test() if node.name == "none" and not node.args and not node.kwargs:
             return "none?", theirs(node.node)
-        case jn.Filter() if node.node is not None and "." not in node.name and not node.kwargs and node.dyn_args is None and node.dyn_kwargs is None:
+        case jn.Filter() if (
+            node.node is not None and "." not in node.name and not node.kwargs and node.dyn_args is None and node.dyn_kwargs is None
+        ):
             return "filter", node.name, theirs(node.node), *map(theirs, node.args)
-        case jn.Call() if isinstance(node.node, jn.Name) and node.node.name not in KEYWORDS and not node.kwargs and node.dyn_args is None and node.dyn_kwargs is None:
+        case jn.Call() if (
+            isinstance(node.node, jn.Name)
+            and node.node.name not in KEYWORDS
+            and not node.kwargs
+            and node.dyn_args is None
+            and node.dyn_kwargs is None
+        ):
             return "call", node.node.name, *map(theirs, node.args)
         case jn.BinExpr() if type(node) in BINARY:
             return BINARY[type(node)], theirs(node.left), theirs(node.right)
@@ -101,7 +109,9 @@ def theirs(node: jn.Node) -> Shape:
 
 
 names = st.sampled_from(["score", "contact.tier", "contact", "a.b.c", "имя", "now()", "f(1, x)", "days_since(d)"])
-literals = st.sampled_from(["0", "7", "1.5", "2e3", "1.5e-2", "true", "False", "none", "None", '"vip"', "'x y'", r'"a\"b\n\u0436"', '"a" "b"'])
+literals = st.sampled_from(
+    ["0", "7", "1.5", "2e3", "1.5e-2", "true", "False", "none", "None", '"vip"', "'x y'", r'"a\"b\n\u0436"', '"a" "b"']
+)
 space = st.sampled_from([" ", "  ", "\n"])
 infix = st.sampled_from("and or == != < <= > >= in + - * / // % ~".split() + ["not in"])
 

@@ -133,7 +133,16 @@ def paths_of(*kinds: str) -> list[str]:
 
 LEAVES: Mapping[str, list[str]] = {
     "boolean": [*paths_of("boolean"), "true", "false"],
-    "number": [*paths_of("integer", "number"), "0", "1", "2.5", "1e308", "9007199254740993", "days_since(contact.born)", "days_until(contact.seen)"],
+    "number": [
+        *paths_of("integer", "number"),
+        "0",
+        "1",
+        "2.5",
+        "1e308",
+        "9007199254740993",
+        "days_since(contact.born)",
+        "days_until(contact.seen)",
+    ],
     "text": [*paths_of("text", "one_of", "country"), '"vip"', '"RU"', '"e\u0301"', '""', '"İ"'],
     "date": [*paths_of("date"), "today()"],
     "datetime": [*paths_of("datetime"), "now()"],
@@ -177,7 +186,9 @@ def an_expression(draw: st.DrawFn, kind: str, depth: int) -> str:
         ],
         "number": [
             lambda: f"({part('number')}) {draw(st.sampled_from('+ - * / // %'.split()))} ({part('number')})",
-            lambda: f"({part('number')}) {draw(st.sampled_from('/ // %'.split()))} {draw(st.sampled_from(['2', '0.1', '-3', '1e-300', '0']))}",
+            lambda: (
+                f"({part('number')}) {draw(st.sampled_from('/ // %'.split()))} {draw(st.sampled_from(['2', '0.1', '-3', '1e-300', '0']))}"
+            ),
             lambda: f"-({part('number')})",
             lambda: f"({part('number')})|round",
             lambda: f"({part('number')})|round({part('number')})",
