@@ -6,7 +6,7 @@ from collections.abc import Mapping as MappingT
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checks import ignore, languages, unused
+from engine.checks import constant, contrast, ignore, languages, margin, method, personal, unused
 from engine.checks.check import Check
 from engine.dsl import source
 from engine.dsl.diagnostics import Findings, Severity
@@ -15,7 +15,15 @@ from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping
 from engine.model.definitions import Project
 
-CHECKS: tuple[Check, ...] = (languages.CHECK, unused.CHECK)
+CHECKS: tuple[Check, ...] = (
+    languages.CHECK,
+    unused.CHECK,
+    constant.CHECK,
+    personal.CHECK,
+    contrast.CHECK,
+    *method.CHECKS,
+    margin.CHECK,
+)
 # These judge whole projects: where a definition was refused, "nothing uses it" would only follow from that.
 _WHOLE = frozenset({unused.CHECK.code})
 _CODES = frozenset(check.code for check in CHECKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.checks.check import Check
+from engine.checks.walk import steps
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Audience, Definitions, MessageTemplate, address
 
@@ -12,8 +13,12 @@ from engine.model.definitions import Audience, Definitions, MessageTemplate, add
 def _run(definitions: Definitions) -> Iterator[Diagnostic]:
     used = {f"audience.{cadence.audience}" for cadence in definitions.cadences.values()}
     used |= {f"template.{cadence.invite}" for cadence in definitions.cadences.values() if cadence.invite is not None}
+    used |= {f"template.{cadence.remind.template}" for cadence in definitions.cadences.values() if cadence.remind is not None}
+    used |= {f"audience.{name}" for audience in definitions.audiences.values() for name in audience.exclude}
     for automation in definitions.automations.values():
-        used |= {f"template.{step.content['template']}" for step in automation.then if "template" in step.content}
+        for step in steps(automation.then):
+            used |= {f"template.{step.content[key]}" for key in ("template", "invite") if key in step.content}
+            used |= {f"audience.{step.content[key]}" for key in ("audience",) if key in step.content}
     declared: list[Audience | MessageTemplate] = [*definitions.audiences.values(), *definitions.templates.values()]
     for definition in declared:
         name = address(definition)

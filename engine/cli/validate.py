@@ -14,7 +14,7 @@ from engine.cli.options import format_option, project_argument, project_option
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.dsl.load import Loaded
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.schema.kinds import KINDS, LATER_KINDS
+from engine.dsl.schema.kinds import KINDS
 from engine.errors import SoundingError, UsageError
 
 if TYPE_CHECKING:
@@ -117,12 +117,12 @@ class _Selection:
 
 
 def _select(root: Path, loaded: Loaded, selected: tuple[str, ...]) -> _Selection:
-    kinds = frozenset(selected) & {*KINDS, *LATER_KINDS}
+    kinds = frozenset(selected) & {*KINDS, "blueprint"}
     addresses = frozenset(selected) - kinds - {_CHANGED}
     definitions = loaded.definitions.by_address() if loaded.definitions is not None else {}
     found = {*definitions, *(item.address for item in loaded.findings.items if item.address is not None)}
     for address in sorted(addresses):
-        if address.split(".")[0] not in {*KINDS, *LATER_KINDS} or "." not in address:
+        if address.split(".")[0] not in {*KINDS, "blueprint"} or "." not in address:
             hint = did_you_mean(address, [_CHANGED, *KINDS, *found])
             raise UsageError(f"--select takes an address, a kind or `{_CHANGED}`, not `{address}`" + (f"; {hint}" if hint else ""))
         # A definition that was refused may have left no trace, so an unknown address is an error only where all is sound.

@@ -10,9 +10,10 @@ from collections import OrderedDict
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from engine.deploy.executable import check_executable
 from engine.errors import RefusedError
 from engine.model.codec import LANGUAGE, decode, encode, fingerprint
-from engine.model.definitions import KIND_OF, Definition, Definitions, Project
+from engine.model.definitions import KIND_OF, KINDS, Definition, Definitions, Project
 from engine.rules.compile import RuleSet
 from engine.store.protocol import Deployment, Transaction
 
@@ -20,7 +21,9 @@ _KEPT = 32  # compiled versions; an older one is compiled again when a run or an
 
 
 def pack(definitions: Definitions, *, at: dt.datetime, by: str, commit: str | None) -> Deployment:
-    """The deployment that would make ``definitions`` current; its number is given by the store."""
+    """The deployment that would make ``definitions`` current; its number is given by the store. Raises RefusedError for
+    what this version cannot carry out."""
+    check_executable(definitions)
     by_address = definitions.by_address()
     fingerprints = {name: fingerprint(definition) for name, definition in by_address.items()}
     whole = hashlib.sha256("\n".join(f"{name} {fingerprints[name]}" for name in sorted(fingerprints)).encode()).hexdigest()[:32]
@@ -42,7 +45,7 @@ def unpack(deployment: Deployment) -> Definitions:
         raise RefusedError(
             f"deployment {deployment.id} is written in language {deployment.language}; this version knows {LANGUAGE}. Update Sounding"
         )
-    groups: dict[str, dict[str, Any]] = {"survey": {}, "audience": {}, "cadence": {}, "automation": {}, "template": {}}
+    groups: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS if kind != "project"}
     project: Project | None = None
     for body in deployment.bodies.values():
         definition: Definition = decode(json.loads(body))
@@ -59,6 +62,8 @@ def unpack(deployment: Deployment) -> Definitions:
         cadences=groups["cadence"],
         automations=groups["automation"],
         templates=groups["template"],
+        reports=groups["report"],
+        scenarios=groups["scenario"],
     )
 
 

@@ -109,6 +109,13 @@ def answer_type(question: Question) -> Type | None:
             kind = Type("one_of", options=CATEGORIES["gcr"])
         case "single" | "dropdown":
             kind = Type("one_of", options=tuple(question.options) + (("other",) if question.other else ()))
+        case "ranking":
+            listing = Type("list", item=Type("one_of", options=tuple(question.options)))
+            return listing if sure and question.required else listing.maybe()
+        case "matrix":
+            columns = Type("one_of", options=tuple(question.options)) if question.options else INTEGER
+            cell = columns if sure and question.required else columns.maybe()
+            return object_type(dict.fromkeys(question.rows, cell), optional=not sure)
         case "multiple":
             options = tuple(question.options) + (("other",) if question.other else ())
             listing = Type("list", item=Type("one_of", options=options))
@@ -126,7 +133,7 @@ def answer_type(question: Question) -> Type | None:
         case "date":
             kind = Type("date")
         case _:
-            kind = INTEGER
+            kind = replace(INTEGER, range=question.scale)
     return kind if sure and question.required else kind.maybe()
 
 
@@ -177,4 +184,6 @@ def built_in_events(objects: MappingT[str, Type], surveys: MappingT[str, Survey]
         carries = () if survey.about == "contact" else (survey.about,)
         for verb in SURVEY_EVENTS:
             event(f"survey.{survey.name}.{verb}", carries, {})
+        if survey.metric != "none":
+            event(f"metric.{survey.name}.changed", (), {"change": NUMBER, "p": NUMBER, "segment": TEXT.maybe()})
     return found

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from engine.dsl import source
-from engine.dsl.build.asking import build_audience, build_cadence, build_template
+from engine.dsl.blueprints import Blueprint, expand, read_blueprint
+from engine.dsl.build.asking import build_audience, build_cadence, build_report, build_template
 from engine.dsl.build.automation import build_automation
 from engine.dsl.build.bench import Bench
 from engine.dsl.build.project import build_project
+from engine.dsl.build.scenario import build_scenario
 from engine.dsl.build.survey import build_survey
 from engine.dsl.contract import built_in_events
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping
-from engine.dsl.schema.kinds import KINDS, LATER_KINDS
+from engine.dsl.schema.kinds import KINDS
 from engine.dsl.schema.validate import conforms, meant_kind
-from engine.model.definitions import Audience, Automation, Cadence, Definitions, MessageTemplate
+from engine.model.definitions import Audience, Automation, Cadence, Definitions, MessageTemplate, Report, Scenario
 
 T = TypeVar("T")
 Documents = dict[str, list[tuple[str, Mapping]]]  # kind → (name, document)
@@ -72,14 +74,25 @@ def _build(documents: list[Mapping], findings: Findings) -> Definitions | None:
     cadences: dict[str, Cadence] = {}
     automations: dict[str, Automation] = {}
     templates: dict[str, MessageTemplate] = {}
+    reports: dict[str, Report] = {}
+    scenarios: dict[str, Scenario] = {}
     each("survey", lambda d, n: _put(bench.surveys, n, build_survey(bench, d, n)))
     bench.events = {**built_in_events(bench.objects, bench.surveys), **bench.events}
     each("audience", lambda d, n: _put(audiences, n, build_audience(bench, d, n)))
     each("cadence", lambda d, n: _put(cadences, n, build_cadence(bench, d, n, audiences)))
     each("automation", lambda d, n: _put(automations, n, build_automation(bench, d, n)))
     each("template", lambda d, n: _put(templates, n, build_template(bench, d, n)))
+    each("report", lambda d, n: _put(reports, n, build_report(bench, d, n)))
+    each("scenario", lambda d, n: _put(scenarios, n, build_scenario(bench, d, n)))
     return Definitions(
-        project=project, surveys=bench.surveys, audiences=audiences, cadences=cadences, automations=automations, templates=templates
+        project=project,
+        surveys=bench.surveys,
+        audiences=audiences,
+        cadences=cadences,
+        automations=automations,
+        templates=templates,
+        reports=reports,
+        scenarios=scenarios,
     )
 
 
@@ -93,12 +106,8 @@ def _sort(documents: list[Mapping], bench: Bench) -> Documents:
     """Documents by kind, those that fit their schema; every declared name is noted, so that references to it are not blamed."""
     found: Documents = {}
     seen: dict[str, Mapping] = {}
-    for document in documents:
+    for document in _expanded(documents, bench):
         kind = next(iter(document.entries), "")
-        if kind in LATER_KINDS:
-            message = f"`{kind}` is part of the language, but this version does not execute it yet"
-            bench.findings.error("SND110", message, document.key_span(kind))
-            continue
         if kind not in KINDS:
             span = document.key_span(kind) if kind else document.span
             bench.findings.error("SND105", f"`{kind}` is no kind of document", span, hint=did_you_mean(kind, KINDS))
@@ -126,3 +135,29 @@ def _sort(documents: list[Mapping], bench: Bench) -> Documents:
             seen[address] = document
             found.setdefault(kind, []).append((name, document))
     return found
+
+
+def _expanded(documents: list[Mapping], bench: Bench) -> Iterator[Mapping]:
+    """The documents with every `use:` of a blueprint written out; a refused one is noted as declared."""
+    blueprints: dict[str, Blueprint] = {}
+    others: list[Mapping] = []
+    for document in documents:
+        if next(iter(document.entries), "") == "blueprint":
+            blueprint = read_blueprint(document, bench.findings)
+            if blueprint is not None:
+                blueprints[blueprint.name] = blueprint
+        else:
+            others.append(document)
+    for document in others:
+        kind = next(iter(document.entries), "")
+        if kind not in ("automation", "cadence") or "use" not in document.entries:
+            yield document
+            continue
+        written = expand(document, kind, blueprints, bench.findings)
+        name = str(document.data[kind])
+        if written is None:
+            bench.names.setdefault(kind, set()).add(name)
+            bench.broken.add(f"{kind}.{name}")
+        else:
+            bench.used_at[f"{kind}.{name}"] = document.first_key
+            yield written

@@ -123,6 +123,19 @@ def _align_block(text: str, raw: str, at: int, end: int) -> list[tuple[int, int]
     return found
 
 
+class Shifted:
+    """A stretch of a scalar's text that begins at an offset: an expression inside a template."""
+
+    __slots__ = ("_by", "_scalar")
+
+    def __init__(self, scalar: Scalar, by: int) -> None:
+        self._scalar = scalar
+        self._by = by
+
+    def within(self, offset: int, length: int = 1) -> Span:
+        return self._scalar.within(self._by + offset, length)
+
+
 class Sequence(Node):
     __slots__ = ("items",)
 

@@ -39,9 +39,19 @@ def of_answer(objects: Mapping[str, Type], event: EventType, survey: Survey) -> 
     names = of_event(objects, event)
     names["answer"] = answer_object(survey)
     names["invitation"] = INVITATION
+    _hide_contact(names, survey)
     for name, kind in answer_types(survey).items():
         names.setdefault(name, kind)
     return names
+
+
+def _hide_contact(names: Names, survey: Survey) -> None:
+    """An anonymous survey knows nobody; an open one may."""
+    if survey.anonymous:
+        for name in ("contact", "company"):
+            names.pop(name, None)
+    elif survey.open and "contact" in names:
+        names["contact"] = object_type(names["contact"].fields, optional=True)
 
 
 def of_questions(objects: Mapping[str, Type], survey: Survey, before: str | None) -> Names:
@@ -49,6 +59,7 @@ def of_questions(objects: Mapping[str, Type], survey: Survey, before: str | None
     names = of_contact(objects)
     if survey.about in objects:
         names[survey.about] = objects[survey.about]
+    _hide_contact(names, survey)
     earlier = []
     for question in survey.questions:
         if question.id == before:

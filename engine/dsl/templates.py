@@ -38,6 +38,7 @@ class Found:
     text: str
     term: t.Term
     offset: int
+    begin: int  # where the text starts that the term's offsets count from
 
 
 @dataclass(slots=True)
@@ -175,7 +176,7 @@ class Scan:
         if node is None or checked is None:
             self._blocks[-1].refused = True
             return "false", known
-        found = Found(unparse(node), checked[0], offset + node.offset)
+        found = Found(unparse(node), checked[0], offset + node.offset, offset)
         return f"_({self._keep(found)}{self._locals()})", known | checked[1]
 
     def _for(
@@ -216,7 +217,7 @@ class Scan:
         checker = Checker(names, known)
         term = checker.value(node)
         self._adopt(checker, offset)
-        return None if term is None else Found(unparse(node), term, offset + node.offset)
+        return None if term is None else Found(unparse(node), term, offset + node.offset, offset)
 
     def _parse(self, text: str, offset: int) -> Node | None:
         if any(block.refused for block in self._blocks):

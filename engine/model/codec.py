@@ -35,7 +35,7 @@ def _classes() -> Mapping[str, type]:
 @cache
 def _fields(cls: Any) -> tuple[tuple[str, bool, Any], ...]:
     """Name, whether it is a mere place, and its default."""
-    return tuple((f.name, not f.compare, _default(f)) for f in dataclasses.fields(cls))
+    return tuple((f.name, not f.compare, _default(f)) for f in dataclasses.fields(cls) if not f.metadata.get("transient"))
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

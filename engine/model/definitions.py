@@ -93,6 +93,7 @@ class Question:
     scale: tuple[int, int] | None  # lowest and highest, of a scored question
     required: bool
     show_if: Expression | None
+    key_at: Span | None = field(default=None, compare=False)  # of its name
     labels: Mapping[str, Text]  # of the ends of a scale: low, high
     rows: Mapping[str, Text] = field(default_factory=dict)  # of a matrix, in order
     validate: Expression | None = None  # must hold for an answer

@@ -59,6 +59,7 @@ class Theme:
     font: str | None
     radius: int | None  # pixels
     at: Span = field(compare=False)
+    places: Mapping[str, Span] = field(default_factory=dict, compare=False)  # of each value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class Benchmark:
 class Incentive:
     pool: str | None  # of codes
     draw: str | None
-    offer: str | None
+    offer: Text | None
     one_per: str  # contact, invitation
 
 
@@ -115,6 +116,8 @@ class Expected:
     min: int | None
     max: int | None
     margin: float | None  # half the width of the interval wanted, in points
+    response: float | None  # the share who answer that is counted on, 0…1
+    margin_at: Span | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

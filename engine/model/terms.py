@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from typing import Protocol
 
 from engine.model.span import Span
 from engine.model.types import Type
@@ -47,6 +48,7 @@ class Not(Term):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class And(Term):
     operands: tuple[Term, ...]
+    chain: bool = False  # the links of one chained comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,21 +116,40 @@ class Call(Term):
     arguments: tuple[Term, ...]
 
 
+class Origin(Protocol):
+    """The text that an expression was read from."""
+
+    def within(self, offset: int, length: int = 1) -> Span: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """A checked expression with its canonical text: reformatting the file does not change it."""
+    """A checked expression with its canonical text: reformatting the file does not change it.
+
+    ``origin`` is there only where the files were just read; a stored version knows no more than ``at``.
+    """
 
     text: str
     term: Term
     at: Span = field(compare=False)
+    origin: Origin | None = field(default=None, compare=False, repr=False, metadata={"transient": True})
+
+    def place(self, offset: int, length: int = 1) -> Span:
+        """Where ``length`` characters of the text as written stand, from a term's offset on."""
+        return self.at if self.origin is None else self.origin.within(offset, length)
 
 
-def paths(term: Term) -> Iterator[tuple[str, ...]]:
-    """Every path that a term reads."""
+def loads(term: Term) -> Iterator[Load]:
+    """Every reading of a path in a term."""
     if isinstance(term, Load):
-        yield term.path
+        yield term
     for part in fields(term):
         value = getattr(term, part.name)
         for child in value if isinstance(value, tuple) else (value,):
             if isinstance(child, Term):
-                yield from paths(child)
+                yield from loads(child)
+
+
+def paths(term: Term) -> Iterator[tuple[str, ...]]:
+    """Every path that a term reads."""
+    return (load.path for load in loads(term))

@@ -25,6 +25,7 @@ class Type:
     fields: Mapping[str, Type] = field(default_factory=dict, hash=False)  # of `object`
     currency: str | None = None  # of `money RUB`
     personal: bool = False  # may not leave the house unasked
+    range: tuple[int, int] | None = None  # of an integer that has ends: a score
 
     def required(self) -> Type:
         """The same type without "may be missing"."""

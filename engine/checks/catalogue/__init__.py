@@ -22,7 +22,9 @@ _GROUPS = {
     "2": "Definitions that belong together",
     "3": "Expressions",
     "4": "Templates and texts",
-    "5": "Secrets and personal data",
+    "5": "Secrets",
+    "6": "Privacy and accessibility",
+    "7": "Survey method",
     "9": "What the project says about findings",
 }
 

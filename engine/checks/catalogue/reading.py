@@ -122,10 +122,12 @@ READING = (
         '  - ticket: {title: "{{ score }}"}\n  - update: {contact: {last_nps: "{{ score }}"}}\n',
     ),
     Entry(
-        code="SND110",
-        title="not executed by this version",
-        explanation="This is a part of the language that this version cannot carry out yet. It is refused rather than passed over.",
-        fails="report: monthly\nevery: 1mo\nsurveys: [nps_delivery]\nshow: [kpis]\n",
-        passes="audience: vips\nof: contact\n",
+        code="SND109",
+        title="a hole without an input",
+        explanation="A blueprint's `$name` is filled in from its inputs. One that no input has would stay a hole for ever.",
+        fails="blueprint: thank\ninputs: {survey: survey}\nautomation:\n  when: survey.$survey.answered\n  if: score >= $least\n"
+        '  then: [{update: {contact: {last_nps: "{{ score }}"}}}]\n',
+        passes="blueprint: thank\ninputs: {survey: survey, least: integer}\nautomation:\n  when: survey.$survey.answered\n"
+        '  if: score >= $least\n  then: [{update: {contact: {last_nps: "{{ score }}"}}}]\n',
     ),
 )

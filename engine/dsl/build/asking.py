@@ -1,19 +1,23 @@
-"""`audience:`, `cadence:` and `template:` — whom, when and with which words."""
+"""`audience:`, `cadence:`, `template:` and `report:` — whom, when, with which words, and what is told of it."""
 
 from __future__ import annotations
 
+import datetime as dt
+
 from engine.dsl.build.bench import Bench
 from engine.dsl.build.events import events_of, names_behind
+from engine.dsl.build.policies import date, entity, time_range
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.nodes import Mapping, Node, Sequence
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.scopes import Names, of_audience, of_contact, shared
 from engine.dsl.uses import USES
-from engine.model.definitions import Audience, Cadence, MessageTemplate
-from engine.model.types import TEXT
+from engine.model.definitions import Audience, Cadence, MessageTemplate, Report
+from engine.model.policies import Expected, Reminder, SegmentLimit
+from engine.model.types import TEXT, object_type
 from engine.schedule.durations import Duration
 
-_DAYS = {"s": 1 / 86400, "m": 1 / 1440, "h": 1 / 24, "d": 1, "bd": 1.4, "w": 7, "mo": 31, "q": 92, "y": 366}
-_LONGEST = 36_600  # days; beyond that the calendar ends
+_ANY_DAY = dt.datetime(2026, 1, 1)  # noqa: DTZ001  # only the expression is judged, not when it fires
+_ALIGNED = frozenset({"1d", "1w", "1mo", "1q", "1y"})  # `every` that the calendar aligns
 
 
 def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | None:
@@ -24,29 +28,68 @@ def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | Non
         bench.error("SND201", f"the data contract has no object `{of}`", of_node.span, did_you_mean(of, bench.objects))
         return None
     condition = bench.expression(where, of_audience(bench.objects, of)) if where is not None else None
-    if where is not None and condition is None:
+    excluded = document.get("exclude")
+    exclude = [bench.reference("audience", item) for item in excluded.items] if isinstance(excluded, Sequence) else []
+    limit, expect, sample = document.get("limit"), document.data.get("expect"), document.data.get("sample")
+    limited = SegmentLimit(max=limit.data["max"], of=entity(bench, limit.get("of"))) if isinstance(limit, Mapping) else None
+    if "rotate" in document.entries and sample is None:
+        bench.error("SND102", "`rotate` turns the sample, so the audience needs `sample`", document.key_span("rotate"))
+    if expect is not None and expect.get("min", 0) > expect.get("max", 2**31):
+        bench.error("SND103", "`min` is larger than `max`", document.entries["expect"][1].span)
+    if bench.errors:
         return None
-    return Audience(name=name, of=of, where=condition[0] if condition else None, at=document.span)
+    return Audience(
+        name=name,
+        of=of,
+        where=condition[0] if condition else None,
+        exclude=tuple(item for item in exclude if item is not None),
+        sample=share(sample) if sample is not None else None,
+        rotate=bench.duration(document.get("rotate")),
+        limit=limited,
+        expect=_expected(document.get("expect")),
+        renamed_from=document.data.get("renamed_from"),
+        at=document.span,
+    )
+
+
+def _expected(node: Node | None) -> Expected | None:
+    if not isinstance(node, Mapping):
+        return None
+    data, margin = node.data, node.get("margin")
+    return Expected(
+        min=data.get("min"),
+        max=data.get("max"),
+        margin=data.get("margin"),
+        response=share(data["response"]) if "response" in data else None,
+        margin_at=margin.span if margin is not None else None,
+    )
+
+
+def share(percent: object) -> float:
+    """`25%` as 0.25."""
+    return float(str(percent).rstrip("%")) / 100
 
 
 def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[str, Audience]) -> Cadence | None:
     survey_node, audience_node, when = document.get("survey"), document.get("audience"), document.get("when")
     assert survey_node is not None
     assert audience_node is not None
-    assert when is not None
     survey, audience = bench.reference("survey", survey_node), bench.reference("audience", audience_node)
-    events = events_of(bench, when)
-    via = _via(bench, document.get("via"))
-    invite_node = document.get("invite")
-    invite = bench.reference("template", invite_node) if invite_node is not None else None
-    names = names_behind(bench, events) if events is not None else None
+    _one_start(bench, document)
+    events = events_of(bench, when) if when is not None else ()
+    cancel_node = document.get("cancel_on")
+    cancel = events_of(bench, cancel_node) if cancel_node is not None else ()
+    via = connections_of(bench, document.get("via"))
+    invite = _template(bench, document.get("invite"))
+    names = _names(bench, events, audiences.get(audience or ""))
     condition_node = document.get("if")
     checked = bench.expression(condition_node, names) if condition_node is not None and names is not None else None
-    after, expires = _duration(bench, document.get("after")), _duration(bench, document.get("expires"))
-    if survey is None or audience is None or events is None or names is None or via is None:
+    between = time_range(bench, document.get("between"))
+    remind = _remind(bench, document.get("remind"), names)
+    sound = None not in (survey, audience, events, cancel, via, names) and not bench.errors
+    if not sound or survey is None or audience is None or events is None or cancel is None or via is None or names is None:
         return None
-    _check_subject(bench, survey, audiences.get(audience), events, when)
-    if bench.errors or (invite_node is not None and invite is None):
+    if not carries_subject(bench, survey, audiences.get(audience), events, when if when is not None else survey_node):
         return None
     if invite is not None:
         bench.template_scopes.setdefault(invite, []).append({**names, "link": TEXT})
@@ -56,28 +99,88 @@ def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[st
         audience=audience,
         when=events,
         condition=checked[0] if checked else None,
-        after=after,
+        after=bench.duration(document.get("after")),
         via=via,
         invite=invite,
-        expires=expires,
+        expires=bench.duration(document.get("expires")),
+        every=bench.duration(document.get("every")),
+        cron=document.data.get("cron"),
+        start=date(bench, document.get("from")),
+        cancel_on=cancel,
+        spread=bench.duration(document.get("spread")),
+        between=between,
+        remind=remind,
+        again=bench.duration(document.get("again")),
+        priority=document.data.get("priority", 0),
+        renamed_from=document.data.get("renamed_from"),
         at=document.span,
     )
 
 
-def _check_subject(bench: Bench, survey: str, audience: Audience | None, events: tuple[str, ...], node: Node) -> None:
+def _one_start(bench: Bench, document: Mapping) -> None:
+    """A cadence begins with an event or by the calendar, not both."""
+    starts = [key for key in document.entries if key in ("when", "every", "cron")]
+    if not starts:
+        bench.error("SND102", "a cadence needs one of `when`, `every` and `cron`", document.first_key)
+    elif len(starts) > 1:
+        bench.error(
+            "SND108", f"a cadence has one of `when`, `every` and `cron`, but here is `{starts[0]}` too", document.key_span(starts[1])
+        )
+    every, cron = document.get("every"), document.get("cron")
+    if every is not None and str(every.data) not in _ALIGNED and "from" not in document.entries:
+        bench.error("SND102", f"`every: {every.data}` is aligned to no calendar, so it needs `from`", document.key_span("every"))
+    if isinstance(cron, Scalar):
+        from cronsim import CronSim, CronSimError  # needed only where somebody writes cron
+
+        try:
+            CronSim(cron.text, _ANY_DAY)
+        except CronSimError as error:
+            bench.error(
+                "SND103", f"`{cron.text}` is no cron expression: {error}", cron.span, 'as "0 9 * * mon": minute hour day month weekday'
+            )
+
+
+def _names(bench: Bench, events: tuple[str, ...] | None, audience: Audience | None) -> Names | None:
+    """What `if` and the words of a cadence read: what its events carry; of a wave, the audience's object."""
+    if events is None:
+        return None
+    if events:
+        return names_behind(bench, events)
+    of = audience.of if audience is not None else "contact"
+    return {**of_contact(bench.objects), **of_audience(bench.objects, of), "event": object_type({})}
+
+
+def _template(bench: Bench, node: Node | None) -> str | None:
+    return bench.reference("template", node) if node is not None else None
+
+
+def _remind(bench: Bench, node: Node | None, names: Names | None) -> Reminder | None:
+    if not isinstance(node, Mapping):
+        return None
+    template = _template(bench, node.get("with"))
+    if template is not None and names is not None:
+        bench.template_scopes.setdefault(template, []).append({**names, "link": TEXT})
+    every = bench.duration(node.get("every"))
+    assert every is not None
+    return Reminder(every=every, max=node.data["max"], template=template)
+
+
+def carries_subject(bench: Bench, survey: str, audience: Audience | None, events: tuple[str, ...], node: Node) -> bool:
     """A survey about X needs an event that carries X, or an audience of X."""
     about = bench.surveys[survey].about
     if about in ("contact", "company") or (audience is not None and audience.of == about):
-        return
-    for name in events:
-        if about not in bench.events[name].objects:
-            place = next((item for item in node.items if item.data == name), node) if isinstance(node, Sequence) else node
-            message = f"`{name}` carries no {about}, but the survey `{survey}` is about one"
-            bench.error("SND203", message, place.span, f"use an event that carries a {about}, or an audience of {about}")
-            return
+        return True
+    without = next((name for name in events if about not in bench.events[name].objects), None)
+    if without is None and events:
+        return True
+    place = next((item for item in node.items if item.data == without), node) if isinstance(node, Sequence) else node
+    what = f"`{without}` carries no {about}" if without is not None else f"a wave carries no {about}"
+    hint = f"use an event that carries a {about}, or an audience of {about}"
+    bench.error("SND203", f"{what}, but the survey `{survey}` is about one", place.span, hint)
+    return False
 
 
-def _via(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
+def connections_of(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
     """The connections, each by its name or by a channel that one connection serves."""
     assert isinstance(node, Sequence)
     found: list[str] = []
@@ -90,8 +193,8 @@ def _via(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
         name = bench.literal(item)
         serving = channels.get(name, [])
         if name in bench.connections:
-            if USES[bench.connections[name].use].channel is None:
-                use = bench.connections[name].use
+            use = bench.connections[name].use
+            if USES[use].channel is None:
                 bench.error("SND204", f"`{name}` is a {use} connection: it brings no invitation to a contact", item.span)
                 return None
             found.append(name)
@@ -107,16 +210,6 @@ def _via(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def _duration(bench: Bench, node: Node | None) -> Duration | None:
-    if node is None:
-        return None
-    duration = Duration.parse(bench.literal(node))
-    assert duration is not None
-    if duration.count * _DAYS[duration.unit] > _LONGEST:
-        bench.error("SND103", f"`{duration}` is longer than a hundred years", node.span)
-    return duration
-
-
 def build_template(bench: Bench, document: Mapping, name: str) -> MessageTemplate | None:
     """Checked against what every place that uses it can read."""
     scopes = bench.template_scopes.get(name)
@@ -129,4 +222,31 @@ def build_template(bench: Bench, document: Mapping, name: str) -> MessageTemplat
     text = bench.text(text_node, names)
     if text is None or (subject_node is not None and subject is None):
         return None
-    return MessageTemplate(name=name, subject=subject, text=text, at=document.span)
+    return MessageTemplate(name=name, subject=subject, text=text, renamed_from=document.data.get("renamed_from"), at=document.span)
+
+
+def build_report(bench: Bench, document: Mapping, name: str) -> Report | None:
+    surveys_node, segments, to = document.get("surveys"), document.get("segments"), document.get("to")
+    if isinstance(surveys_node, Sequence):
+        surveys = [found for item in surveys_node.items if (found := bench.reference("survey", item)) is not None]
+    else:
+        surveys = sorted(bench.surveys)
+    for item in segments.items if isinstance(segments, Sequence) else ():
+        path = bench.literal(item)
+        kind, _, field = path.partition(".")
+        known = bench.objects.get(kind)
+        if known is None or field not in known.fields:
+            paths = [f"{k}.{f}" for k, o in bench.objects.items() for f in o.fields]
+            bench.error("SND303", f"the data contract has no `{path}`", item.span, did_you_mean(path, paths))
+    if bench.errors:
+        return None
+    return Report(
+        name=name,
+        every=bench.duration(document.get("every")) or Duration(1, "mo"),
+        surveys=tuple(surveys),
+        segments=bench.literals(segments) if segments is not None else (),
+        show=tuple(document.data.get("show", ())),
+        to=tuple({str(k): str(v) for k, v in item.items()} for item in document.data.get("to", ())) if to is not None else (),
+        renamed_from=document.data.get("renamed_from"),
+        at=document.span,
+    )

@@ -6,20 +6,26 @@ from dataclasses import dataclass, field
 
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
 from engine.dsl.expressions.check import Checker, Facts, Problem
+from engine.dsl.expressions.codes import wrong_literal
 from engine.dsl.expressions.parse import ParseError, parse
 from engine.dsl.expressions.tree import Literal
 from engine.dsl.expressions.unparse import unparse
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence, Shifted
 from engine.dsl.scopes import Names
 from engine.dsl.templates import Scan
-from engine.model.definitions import Connection, EventType, Survey
+from engine.dsl.uses import USES
+from engine.model.definitions import Connection, EventType, Secret, Survey
+from engine.model.policies import Brand
 from engine.model.span import Span
 from engine.model.terms import Expression
 from engine.model.texts import Template, Text
 from engine.model.types import Type
+from engine.schedule.durations import Duration
 
 NOTHING: Facts = frozenset()
+_DAYS = {"s": 1 / 86400, "m": 1 / 1440, "h": 1 / 24, "d": 1, "bd": 1.4, "w": 7, "mo": 31, "q": 92, "y": 366}
+_LONGEST = 36_600  # days; beyond that the calendar ends
 
 
 @dataclass(slots=True)
@@ -30,11 +36,13 @@ class Bench:
     objects: dict[str, Type] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
     events: dict[str, EventType] = field(default_factory=dict)
+    brands: dict[str, Brand] = field(default_factory=dict)
     surveys: dict[str, Survey] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)  # kind → every name declared, sound or not
     broken: set[str] = field(default_factory=set)  # addresses that were refused: what refers to them is not blamed
     template_scopes: dict[str, list[Names]] = field(default_factory=dict)  # template → the scopes of the places that use it
     incomplete: bool = False  # a document could not be read: what it declares is not known, and references to it are not blamed
+    used_at: dict[str, Span] = field(default_factory=dict)  # address → where its blueprint is used
     address: str = ""  # of the definition being built
     first: int = 0  # of its findings
 
@@ -44,6 +52,8 @@ class Bench:
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """An error, unless it stands around one that is known: then it may only follow from that."""
         if not any(known.span is not None and _holds(span, known.span) for known in self.errors):
+            used = self.used_at.get(self.address)
+            message = f"{message} (in a blueprint used at {used})" if used is not None else message
             self.findings.error(code, message, span, hint=hint, address=self.address)
 
     @property
@@ -51,8 +61,8 @@ class Bench:
         """What is wrong with the definition being built, so far."""
         return [found for found in self.findings.items[self.first :] if found.severity is Severity.ERROR]
 
-    def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts] | None:
-        """A condition, and what is known wherever it holds."""
+    def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts, Facts] | None:
+        """A condition, what is known wherever it holds, and wherever it does not."""
         assert isinstance(node, Scalar)
         try:
             tree = Literal(0, node.data, len(node.text)) if isinstance(node.data, (bool, int, float)) else parse(node.text)
@@ -65,7 +75,7 @@ class Bench:
             self._report(node, problem)
         if checked is None:
             return None
-        return Expression(text=unparse(tree), term=checked[0], at=node.span), checked[1]
+        return Expression(text=unparse(tree), term=checked[0], at=node.span, origin=node), checked[1], checker.otherwise
 
     def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
         """One text with its `{{ }}` checked."""
@@ -75,7 +85,9 @@ class Bench:
             self._report(node, problem)
         if scan.problems:
             return None
-        expressions = tuple(Expression(text=f.text, term=f.term, at=node.within(f.offset)) for f in scan.found)
+        expressions = tuple(
+            Expression(text=f.text, term=f.term, at=node.within(f.offset), origin=Shifted(node, f.begin)) for f in scan.found
+        )
         return Template(text=node.text, body=scan.body, expressions=expressions, at=node.span)
 
     def text(self, node: Node, names: Names, known: Facts = NOTHING) -> Text | None:
@@ -108,6 +120,42 @@ class Bench:
             self.error("SND201", f"there is no {kind} `{name}`", node.span, did_you_mean(name, known) or f"declare it: `{kind}: {name}`")
             return None
         return None if f"{kind}.{name}" in self.broken else name
+
+    def setting(self, node: Node, *, secret_only: bool) -> object:
+        """A connection's setting: a literal, or a reference to where the value is kept."""
+        if isinstance(node, Mapping):
+            env, file = node.get("env"), node.get("file")
+            return Secret(env=self.literal(env) if env else None, file=self.literal(file) if file else None)
+        if secret_only:
+            hint = "write {env: NAME} or {file: PATH}, and keep the value there"
+            self.error("SND501", "a secret never stands in a file", node.span, hint)
+            return None
+        assert isinstance(node, Scalar)
+        self.literal(node)
+        return node.data if isinstance(node.data, (bool, int, float)) else node.text
+
+    def check_literal(self, kind: str, node: Node) -> None:
+        """A country, language, time zone, … where it is written."""
+        assert isinstance(node, Scalar)
+        wrong = wrong_literal(kind, node.text)
+        if wrong is not None:
+            self.error("SND306", wrong[0], node.span, did_you_mean(node.text, wrong[1]))
+
+    def channel(self, node: Node) -> str:
+        """A channel that some connection serves."""
+        name = self.literal(node)
+        known = {channel for c in self.connections.values() if (channel := USES[c.use].channel) is not None}
+        if name not in known:
+            self.error("SND204", f"no connection serves the channel `{name}`", node.span, did_you_mean(name, known))
+        return name
+
+    def duration(self, node: Node | None) -> Duration | None:
+        if node is None:
+            return None
+        duration = Duration.parse(self.literal(node))
+        if duration is not None and duration.count * _DAYS[duration.unit] > _LONGEST:
+            self.error("SND103", f"`{duration}` is longer than a hundred years", node.span)
+        return duration
 
     def _report(self, node: Scalar, problem: Problem) -> None:
         span = node.within(problem.offset, problem.length) if node.text.strip() else node.span

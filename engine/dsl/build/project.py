@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from engine.dsl.build import policies
 from engine.dsl.build.bench import Bench
 from engine.dsl.contract import FIXED_FIELDS, RESERVED, field_type
 from engine.dsl.expressions.codes import is_language, is_timezone
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.scopes import of_contact
-from engine.dsl.uses import LATER_USES, TLS, USES
+from engine.dsl.uses import TLS, USES
 from engine.model.definitions import Connection, EventType, Project, Secret
 from engine.model.types import TEXT, Type, object_type
 
@@ -23,8 +24,16 @@ def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
     _connections(bench, document.get("connections"))
     _events(bench, document.get("events"))
     url = document.get("public_url")
-    public_url = _setting(bench, url, secret_only=False) if url is not None else None
+    public_url = bench.setting(url, secret_only=False) if url is not None else None
     identity = _identity(bench, document.get("identity"))
+    calendars = policies.calendars(bench, document)
+    frequency = policies.frequency(bench, document.get("frequency"))
+    quiet = policies.quiet(bench, document.get("quiet"))
+    theme = policies.theme(bench, document.get("theme"))
+    bench.brands = policies.brands(bench, document.get("brands"))
+    annotations = policies.marks(bench, document.get("annotations"))
+    benchmarks = policies.benchmarks(bench, document.get("benchmarks"))
+    environments = policies.environments(bench, document.get("environments"), bench.connections)
     if bench.errors:
         return None
     return Project(
@@ -37,6 +46,18 @@ def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
         events=dict(bench.events),
         may_ask=condition[0] if condition else None,
         connections=dict(bench.connections),
+        calendars=calendars,
+        environments=environments,
+        frequency=frequency,
+        quiet=quiet,
+        limits=document.data.get("limits", {}),
+        retention=policies.durations(document.get("retention")),
+        anonymity=document.data.get("anonymity", 5),
+        theme=theme,
+        brands=bench.brands,
+        annotations=annotations,
+        benchmarks=benchmarks,
+        checks=document.data.get("checks", {}),
         at=document.span,
     )
 
@@ -102,8 +123,6 @@ def _connections(bench: Bench, node: Node | None) -> None:
     for name, (key, value) in entries.items():
         assert isinstance(value, Mapping)
         kind = str(value.data["use"])
-        if kind in LATER_USES:
-            continue
         use = USES[kind]
         settings: dict[str, object] = {}
         for setting, (setting_key, setting_node) in value.entries.items():
@@ -111,15 +130,24 @@ def _connections(bench: Bench, node: Node | None) -> None:
                 bench.error("SND101", f"a `{kind}` connection has no key `{setting}`", setting_key.span, did_you_mean(setting, use.keys))
             elif setting == "fields":
                 settings[setting] = _fields(bench, setting_node)
+            elif setting == "dkim":
+                settings[setting] = _dkim(bench, setting_node)
             elif setting == "tls" and isinstance(setting_node, Scalar) and setting_node.text not in TLS:
                 bench.error(
                     "SND103", f"`{setting_node.text}` is not how a line is secured", setting_node.span, did_you_mean(setting_node.text, TLS)
                 )
             elif setting != "use":
-                settings[setting] = _setting(bench, setting_node, secret_only=setting in use.secret)
+                settings[setting] = bench.setting(setting_node, secret_only=setting in use.secret)
         for missing in sorted(use.required - set(value.entries)):
             bench.error("SND102", f"a `{kind}` connection needs `{missing}`", key.span)
         bench.connections[name] = Connection(name=name, use=kind, settings=settings, at=value.span)
+
+
+def _dkim(bench: Bench, node: Node) -> dict[str, object]:
+    assert isinstance(node, Mapping)
+    for missing in sorted({"selector", "key"} - set(node.entries)):
+        bench.error("SND102", f"a DKIM key needs `{missing}`", node.first_key)
+    return {name: bench.setting(value, secret_only=name == "key") for name, (_, value) in node.entries.items()}
 
 
 def _fields(bench: Bench, node: Node) -> dict[str, str]:
@@ -134,18 +162,6 @@ def _fields(bench: Bench, node: Node) -> dict[str, str]:
             bench.error("SND303", f"the data contract has no `{ours}`", key.span, hint)
         found[ours] = bench.literal(theirs)
     return found
-
-
-def _setting(bench: Bench, node: Node, *, secret_only: bool) -> object:
-    if isinstance(node, Mapping):
-        env, file = node.get("env"), node.get("file")
-        return Secret(env=bench.literal(env) if env else None, file=bench.literal(file) if file else None)
-    if secret_only:
-        bench.error("SND501", "a secret never stands in a file", node.span, "write {env: NAME} or {file: PATH}, and keep the value there")
-        return None
-    assert isinstance(node, Scalar)
-    bench.literal(node)
-    return node.data if isinstance(node.data, (bool, int, float)) else node.text
 
 
 def _events(bench: Bench, node: Node | None) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.dsl.build.bench import Bench
-from engine.dsl.contract import RESERVED, SCALES
+from engine.dsl.contract import RESERVED, SCALES, answer_type
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
-from engine.dsl.schema.kinds import METRICS
+from engine.dsl.schema.parts import METRICS
 from engine.dsl.scopes import of_contact, of_questions
 from engine.model.definitions import Question, Survey, Thanks
-from engine.model.terms import paths
+from engine.model.policies import Incentive, Quota
+from engine.model.terms import Expression, paths
 from engine.model.texts import Text
 
-_SCALED = frozenset({"csat", "scale", "stars", "smileys"})  # take `scale: 1-10`
-_WITH_OPTIONS = frozenset({"single", "multiple", "dropdown"})
+_SCALED = frozenset({"csat", "scale", "stars", "smileys", "matrix"})  # take `scale: 1-10`
+_WITH_OPTIONS = frozenset({"single", "multiple", "dropdown", "ranking"})
+_KEYS_OF = {  # the question types that take a key
+    "options": _WITH_OPTIONS | {"matrix"},
+    "other": frozenset({"single", "multiple", "dropdown"}),
+    "rows": frozenset({"matrix"}),
+    "randomise": _WITH_OPTIONS,
+    "shown_as": frozenset({"csat", "scale", "stars", "smileys"}),
+}
 
 
 def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
@@ -34,6 +44,8 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
         questions=(),
         pages=(),
         thanks=(),
+        anonymous=bool(document.data.get("anonymous", False)),
+        open=bool(document.data.get("open", False)),
         at=document.span,
     )
     questions: list[Question] = []
@@ -50,6 +62,13 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
     pages = _pages(bench, survey, document.get("pages"))
     title_node = document.get("title")
     title = bench.text(title_node, of_contact(bench.objects)) if title_node is not None else None
+    quotas = _quotas(bench, survey, document.get("quotas"))
+    incentive = _incentive(bench, document.get("incentive"))
+    variants = _variants(bench, document.get("variants"))
+    brand_node = document.get("brand")
+    brand = bench.literal(brand_node) if brand_node is not None else None
+    if brand_node is not None and brand not in bench.brands:
+        bench.error("SND201", f"there is no brand `{brand}`", brand_node.span, did_you_mean(str(brand), bench.brands))
     _check_other(bench, questions, questions_node)
     if bench.errors:
         return None
@@ -62,6 +81,17 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
         questions=tuple(questions),
         pages=pages,
         thanks=thanks,
+        partial=bench.duration(document.get("partial")),
+        edit=document.data.get("edit", "until_closed"),
+        incentive=incentive,
+        quotas=quotas,
+        variants=variants,
+        version=document.data.get("version"),
+        breaks_trend=bool(document.data.get("breaks_trend", False)),
+        anonymous=survey.anonymous,
+        open=survey.open,
+        brand=brand,
+        renamed_from=document.data.get("renamed_from"),
         at=document.span,
     )
 
@@ -74,17 +104,8 @@ def _check_other(bench: Bench, questions: list[Question], node: Mapping) -> None
 
 
 def _with_questions(survey: Survey, questions: list[Question]) -> Survey:
-    return Survey(
-        name=survey.name,
-        metric=survey.metric if any(q.id == survey.metric_question for q in questions) else "none",
-        metric_question=survey.metric_question,
-        about=survey.about,
-        title=None,
-        questions=tuple(questions),
-        pages=(),
-        thanks=(),
-        at=survey.at,
-    )
+    metric = survey.metric if any(q.id == survey.metric_question for q in questions) else "none"
+    return replace(survey, metric=metric, questions=tuple(questions))
 
 
 def _metric(bench: Bench, node: Node | None, questions: Mapping) -> tuple[str, str | None]:
@@ -128,10 +149,13 @@ def _question(bench: Bench, survey: Survey, key: Scalar, node: Mapping, *, is_me
     if condition is not None:
         checked = bench.expression(condition, names)
         show_if = checked[0] if checked else None
-    options = _options(bench, kind, key, node)
-    for name in ("options", "other"):
-        if name in node.entries and kind not in _WITH_OPTIONS:
+    options, renamed = _options(bench, kind, key, node)
+    rows = _rows(bench, kind, key, node)
+    for name, kinds in _KEYS_OF.items():
+        if name in node.entries and kind not in kinds:
             bench.error("SND101", f"a question of type {kind} has no `{name}`", node.key_span(name))
+    validate_node = node.get("validate")
+    validate = _validation(bench, survey, key.text, kind, node, validate_node) if validate_node is not None else None
     labels_node = node.get("labels")
     labels: dict[str, Text] = {}
     for end, (_, value) in labels_node.entries.items() if isinstance(labels_node, Mapping) else ():
@@ -149,9 +173,78 @@ def _question(bench: Bench, survey: Survey, key: Scalar, node: Mapping, *, is_me
         scale=scale,
         required=bool(required) if required is not None else is_metric,
         show_if=show_if,
+        key_at=key.span,
         labels=labels,
+        rows=rows,
+        validate=validate,
+        randomise=bool(node.data.get("randomise", False)),
+        shown_as=node.data.get("shown_as"),
+        renamed_from=node.data.get("renamed_from"),
+        renamed_options=renamed,
         at=node.span,
     )
+
+
+def _validation(bench: Bench, survey: Survey, name: str, kind: str, node: Mapping, condition: Node) -> Expression | None:
+    """`validate` reads the answer itself, which is there when it is judged, and the questions before it."""
+    names = of_questions(bench.objects, survey, None)
+    probe = Question(
+        id=name,
+        type=kind,
+        ask=_silence(node),
+        options=dict.fromkeys(node.data.get("options", {}), _silence(node)),
+        other=bool(node.data.get("other", False)),
+        scale=None,
+        required=True,
+        show_if=None,
+        key_at=node.span,
+        labels={},
+        at=node.span,
+    )
+    own = answer_type(probe)
+    checked = bench.expression(condition, {**names, name: own} if own is not None else names)
+    return checked[0] if checked else None
+
+
+def _rows(bench: Bench, kind: str, question: Scalar, node: Mapping) -> dict[str, Text]:
+    rows = node.get("rows")
+    if kind == "matrix" and rows is None:
+        bench.error("SND102", "a question of type matrix needs `rows`", question.span)
+    entries = rows.entries if isinstance(rows, Mapping) else {}
+    return {row: bench.text(value, {}) or _silence(value) for row, (_, value) in entries.items()}
+
+
+def _quotas(bench: Bench, survey: Survey, node: Node | None) -> tuple[Quota, ...]:
+    found = []
+    names = of_questions(bench.objects, survey, None)
+    for item in node.items if isinstance(node, Sequence) else ():
+        assert isinstance(item, Mapping)
+        condition = item.get("if")
+        checked = bench.expression(condition, names) if condition is not None else None
+        found.append(Quota(max=item.data["max"], condition=checked[0] if checked else None))
+    return tuple(found)
+
+
+def _incentive(bench: Bench, node: Node | None) -> Incentive | None:
+    if not isinstance(node, Mapping):
+        return None
+    kinds = [key for key in ("pool", "draw", "offer") if key in node.entries]
+    if len(kinds) != 1:
+        bench.error("SND108", "an incentive is one of `pool`, `draw` and `offer`", node.first_key)
+        return None
+    offer = node.get("offer")
+    text = bench.text(offer, {}) if offer is not None else None
+    data = node.data
+    return Incentive(pool=data.get("pool"), draw=data.get("draw"), offer=text, one_per=data.get("one_per", "contact"))
+
+
+def _variants(bench: Bench, node: Node | None) -> dict[str, float]:
+    if not isinstance(node, Mapping):
+        return {}
+    shares = {name: float(str(share).rstrip("%")) / 100 for name, share in node.data.items()}
+    if abs(sum(shares.values()) - 1) > 1e-9:
+        bench.error("SND103", f"the shares of the variants add up to {sum(shares.values()):.0%}, not to 100%", node.span)
+    return shares
 
 
 def _silence(node: Node) -> Text:
@@ -159,19 +252,26 @@ def _silence(node: Node) -> Text:
     return Text(by_language={}, at=node.span)
 
 
-def _options(bench: Bench, kind: str, question: Scalar, node: Mapping) -> dict[str, Text]:
+def _options(bench: Bench, kind: str, question: Scalar, node: Mapping) -> tuple[dict[str, Text], dict[str, str]]:
+    """The options' texts, and the earlier names of those that were renamed."""
     found: dict[str, Text] = {}
+    renamed: dict[str, str] = {}
     options = node.get("options")
     if options is None:
         if kind in _WITH_OPTIONS:
             bench.error("SND102", f"a question of type {kind} needs `options`", question.span)
-        return found
+        return found, renamed
     assert isinstance(options, Mapping)
     for option, (key, value) in options.entries.items():
         if option == "other":
             bench.error("SND106", "the option `other` is added by `other: true`", key.span)
-        found[option] = bench.text(value, {}) or _silence(value)
-    return found
+        words: Node = value
+        if isinstance(value, Mapping) and "text" in value.entries:
+            words = value.entries["text"][1]
+            if "renamed_from" in value.entries:
+                renamed[option] = bench.literal(value.entries["renamed_from"][1])
+        found[option] = bench.text(words, {}) or _silence(value)
+    return found, renamed
 
 
 def _scale(bench: Bench, kind: str, node: Mapping) -> tuple[int, int] | None:

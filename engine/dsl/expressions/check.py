@@ -52,10 +52,12 @@ class Checker:
     known: Facts = _NOTHING_KNOWN  # what holds around the expression
     problems: list[Problem] = field(default_factory=list)
     _chains: int = 0
+    otherwise: Facts = _NOTHING_KNOWN  # what is known wherever the condition does not hold
 
     def condition(self, node: p.Node) -> tuple[t.Term, Facts] | None:
         """A boolean term and what is known wherever it holds."""
         checked = self._boolean(node, self.known)
+        self.otherwise = checked.if_false if checked is not None else _NOTHING_KNOWN
         return None if checked is None or self.problems else (checked.term, checked.if_true)
 
     def value(self, node: p.Node) -> t.Term | None:
@@ -219,7 +221,7 @@ class Checker:
             facts, if_false = facts | link.if_true, link.if_false
         if len(links) == 1:
             return _Checked(links[0], facts, if_false)
-        return _Checked(t.And(type=BOOLEAN, operands=tuple(links), offset=node.offset), facts)
+        return _Checked(t.And(type=BOOLEAN, operands=tuple(links), chain=True, offset=node.offset), facts)
 
     def _link(self, op: str, a: t.Term, b: t.Term, a_node: p.Node, b_node: p.Node) -> _Checked | None:
         if op in ("in", "not in"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -11,8 +10,7 @@ import jsonschema_rs
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
-from engine.dsl.schema.kinds import KINDS, LATER_KEYS, LATER_VALUES, kind_schemas
-from engine.dsl.uses import ACTIONS
+from engine.dsl.schema.kinds import KINDS, kind_schemas
 from engine.model.span import Span
 
 _NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
@@ -77,7 +75,7 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
     match error.validator:
         case "additionalProperties" if isinstance(node, Mapping):
             for key in node.entries:
-                if key not in error.schema["properties"] and key not in trapped and not _has_later_value(node, title):
+                if key not in error.schema["properties"] and key not in trapped:
                     _unknown_key(key, node, error.schema, title, findings, address)
         case "propertyNames" if isinstance(node, Mapping):
             wrong = error.instance
@@ -86,15 +84,11 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
             findings.error("SND106", f"`{error.instance}` is not {title or 'a name'}", node.key_span(error.instance), address=address)
         case "required" if isinstance(node, Mapping):
             missing = next(name for name in error.validator_value if name not in node.entries and repr(name) in error.message)
-            if not _has_later_value(node, title) and not LATER_KEYS.get(title, frozenset()) & set(node.entries):
-                findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
+            findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
         case "enum":
             value = str(error.instance) if not isinstance(error.instance, (dict, list)) else _NAMES[type(error.instance)]
             known = [str(v) for v in error.validator_value]
-            if any(title == name and value in later for name, _, later in LATER_VALUES.values()):
-                findings.error("SND110", _later(value), node.span, address=address)
-            else:
-                findings.error("SND103", f"`{value}` is not {title}", node.span, hint=did_you_mean(value, known), address=address)
+            findings.error("SND103", f"`{value}` is not {title}", node.span, hint=did_you_mean(value, known), address=address)
         case "minItems" | "minProperties":
             findings.error("SND103", f"expected {title}, but it is empty", node.span, address=address)
         case "pattern":
@@ -107,20 +101,7 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
 
 def _unknown_key(key: str, node: Mapping, schema: dict[str, Any], title: str, findings: Findings, address: str) -> None:
     span = node.key_span(key)
-    if key in LATER_KEYS.get(title, ()):
-        findings.error("SND110", _later(key), span, address=address)
-        return
     findings.error("SND101", f"{title} has no key `{key}`", span, hint=did_you_mean(key, schema["properties"]), address=address)
-
-
-def _has_later_value(node: Mapping, title: str) -> bool:
-    """Whether an unexecuted value decides which other keys there may be: those are not judged."""
-    _, key, later = LATER_VALUES.get(title, ("", "", frozenset()))
-    return str(node.data.get(key)) in later
-
-
-def _later(name: str) -> str:
-    return f"`{name}` is part of the language, but this version does not execute it yet"
 
 
 def _trap(node: Node) -> str | None:
@@ -147,8 +128,3 @@ def _holder(document: Mapping, path: list[Any]) -> Span:
             return parent.key_span(path[-1])
     node = _at(document, path)
     return node.first_key if isinstance(node, Mapping) else node.span
-
-
-def actions_of(step: Mapping) -> Iterator[str]:
-    """The action keys that a step has; there should be one."""
-    return (key for key in step.entries if key in ACTIONS)

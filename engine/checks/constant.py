@@ -1,0 +1,51 @@
+"""SND310: a condition that does not depend on the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.checks.check import Check
+from engine.checks.walk import conditions
+from engine.dsl.diagnostics import Diagnostic, Severity
+from engine.model.definitions import Definitions
+from engine.rules.analysis.domains import constant_operands
+
+
+def _run(definitions: Definitions) -> Iterator[Diagnostic]:
+    for address, key, expression in conditions(definitions):
+        for term, always in constant_operands(expression.term):
+            span = expression.place(term.offset)
+            hint = "it never holds, so what depends on it never happens" if not always else "leave it out, or compare with another value"
+            yield Diagnostic(
+                code=CHECK.code,
+                severity=CHECK.severity,
+                message=f"this part of `{key}` is always {'true' if always else 'false'}",
+                file=span.file,
+                span=span,
+                hint=hint,
+                address=address,
+            )
+
+
+CHECK = Check(
+    code="SND310",
+    severity=Severity.WARNING,
+    title="a condition that is always true or always false",
+    explanation=(
+        "The condition, or the smallest operand of `and` and `or`, has the same value for all data that the contract allows: "
+        "a score beyond its scale, an option excluded and wanted at once, a test for `none` on what is never missing."
+    ),
+    run=_run,
+    fails="""survey: example
+metric: nps
+questions:
+  score: {type: nps, ask: "Would you recommend us?"}
+  reason: {type: text, ask: "Why?", show_if: score > 10}
+""",
+    passes="""survey: example
+metric: nps
+questions:
+  score: {type: nps, ask: "Would you recommend us?"}
+  reason: {type: text, ask: "Why?", show_if: score < 7}
+""",
+)

@@ -1,0 +1,120 @@
+"""What an action says: texts, data to send, new field values."""
+
+from __future__ import annotations
+
+from engine.dsl.build.bench import Bench
+from engine.dsl.expressions.check import Facts
+from engine.dsl.expressions.codes import is_decimal, is_instant, wrong_literal
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar
+from engine.dsl.scopes import Names
+from engine.model.span import Span
+from engine.model.texts import Template
+from engine.model.types import Type
+
+_LITERALS = frozenset({"priority", "assignee", "on", "pool", "channel", "reason"})
+_DURATIONS = frozenset({"due", "for", "after", "expires"})
+
+
+def content_of(bench: Bench, action: str, node: Mapping, here: Span, names: Names, known: Facts) -> dict[str, object]:
+    if action == "update":
+        return _update(bench, node, names, known)
+    found: dict[str, object] = {}
+    for key, (_, value) in node.entries.items():
+        if key == "via":
+            continue
+        if key in _LITERALS or (key == "to" and action == "message"):
+            found[key] = bench.literal(value)
+        elif key in _DURATIONS:
+            found[key] = bench.duration(value)
+        elif key == "tags":
+            found[key] = bench.literals(value)
+        elif key == "template":
+            template = bench.reference("template", value)
+            if template is not None:
+                bench.template_scopes.setdefault(template, []).append(names)
+                found[key] = template
+        elif key == "data":
+            assert isinstance(value, Mapping)
+            found[key] = {name: bench.template(inner, names, known) for name, (_, inner) in value.entries.items()}
+        else:
+            found[key] = bench.text(value, names, known)
+    if action in ("email", "incentive"):
+        _check_mail(bench, action, node, here)
+    if action == "comment":
+        on = node.get("on")
+        if on is not None and str(found.get("on")) not in names:
+            bench.error("SND201", f"there is no `{found.get('on')}` here to comment on", on.span, did_you_mean(str(found.get("on")), names))
+    return found
+
+
+def _check_mail(bench: Bench, action: str, node: Mapping, here: Span) -> None:
+    """Its words come from a template, or stand here; an incentive may also go with the thanks."""
+    own = [key for key in ("subject", "body") if key in node.entries]
+    if "template" in node.entries and own:
+        bench.error("SND101", f"an e-mail with a `template` has no `{own[0]}` of its own", node.key_span(own[0]))
+    elif "template" not in node.entries and len(own) < 2 and (own or action == "email"):
+        missing = " and ".join(f"`{key}`" for key in ("subject", "body") if key not in own)
+        bench.error("SND102", f"an e-mail needs {missing}", here, None if own else "or a `template`")
+
+
+def _update(bench: Bench, node: Mapping, names: Names, known: Facts) -> dict[str, object]:
+    """New values by object and field; each must fit the field's type."""
+    found: dict[str, object] = {}
+    for kind, (key, fields) in node.entries.items():
+        assert isinstance(fields, Mapping)
+        if kind not in names or kind not in bench.objects:
+            here = [k for k in names if k in bench.objects]
+            bench.error("SND201", f"there is no `{kind}` here to update", key.span, did_you_mean(kind, here))
+            continue
+        values: dict[str, Template] = {}
+        for field, (field_key, value) in fields.entries.items():
+            wanted = bench.objects[kind].fields.get(field)
+            if wanted is None:
+                bench.error("SND303", f"`{kind}` has no `{field}`", field_key.span, did_you_mean(field, bench.objects[kind].fields))
+                continue
+            template = bench.template(value, names, known)
+            if template is not None and fits(bench, template, value, wanted):
+                values[field] = template
+        found[kind] = values
+    return found
+
+
+def fits(bench: Bench, template: Template, node: Node, wanted: Type) -> bool:
+    """Whether what the template gives is a value of the field; a misfit is a finding."""
+    assert isinstance(node, Scalar)
+    if template.only is not None:
+        given = template.only.term.type
+        good = _assignable(given, wanted)
+        message = f"the field is {wanted.required()}, but the value is {given}"
+    elif template.body is not None:
+        good, message = wanted.kind == "text", f"the field is {wanted.required()}, but the value is text"
+    else:
+        good = _literal_fits(node, wanted)
+        message = f"the field is {wanted.required()}, but the value is `{node.text}`"
+    if not good:
+        bench.error("SND304", message, node.span)
+    return good
+
+
+def _assignable(given: Type, wanted: Type) -> bool:
+    if given.kind == wanted.kind == "one_of":
+        return set(given.options) <= set(wanted.options)
+    if given.kind == "integer" and wanted.kind == "number":
+        return True
+    return given.kind == wanted.kind or (given.is_text and wanted.kind == "text")
+
+
+def _literal_fits(node: Scalar, wanted: Type) -> bool:
+    match wanted.kind:
+        case "boolean":
+            return isinstance(node.data, bool)
+        case "integer":
+            return type(node.data) is int and is_decimal(node.text)
+        case "number":
+            return type(node.data) in (int, float) and is_decimal(node.text)
+        case "one_of":
+            return node.text in wanted.options
+        case "date" | "datetime":
+            return is_instant(node.text, wanted.kind)
+    return wanted.is_text and wrong_literal(wanted.kind, node.text) is None

@@ -1,0 +1,252 @@
+"""`then:` — actions, waits and branches, each checked with what is known where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.dsl.build.asking import carries_subject, connections_of
+from engine.dsl.build.bench import NOTHING, Bench
+from engine.dsl.build.content import content_of, fits
+from engine.dsl.build.events import events_of
+from engine.dsl.expressions.check import Facts
+from engine.dsl.expressions.functions import FUNCTIONS, KEYWORDS
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.schema.automation import ACTIONS, FLOW
+from engine.dsl.scopes import Names
+from engine.dsl.uses import OWN_ACTIONS, USES, reaching
+from engine.model.definitions import EventType, Step
+from engine.model.span import Span
+from engine.model.types import TEXT, Type, object_type
+
+ALL = (*ACTIONS, "update")
+STATUS = Type("one_of", options=("open", "pending", "solved", "closed"))
+RESULTS = {  # what a step's `as:` name reads
+    "ticket": object_type({"id": TEXT, "url": TEXT, "status": STATUS}),
+    "task": object_type({"id": TEXT, "url": TEXT, "status": STATUS}),
+    "incentive": object_type({"code": TEXT}),
+}
+_PLAIN = object_type({"id": TEXT.maybe()})
+_STEP_EVENTS = {"ticket": ("updated", "solved", "closed"), "task": ("updated", "solved", "closed"), "ask": ("sent", "answered", "expired")}
+_FROZEN = frozenset({"answer", "event", "invitation"})
+
+
+@dataclass(slots=True)
+class Place:
+    """Where the next step stands: what it may read, what is known there, and the steps behind it by name."""
+
+    names: Names
+    known: Facts
+    events: tuple[str, ...]  # that began the run
+    step_events: dict[str, EventType]
+
+    def behind_a_wait(self, objects: frozenset[str]) -> None:
+        """Objects are read anew, so what was known of them is not known any more."""
+        self.known = frozenset(path for path in self.known if path[0] not in objects)
+
+
+def build_steps(bench: Bench, node: Node, place: Place) -> tuple[Step, ...] | None:
+    """The steps in order; None where one was refused. A name given by `as:` is readable from the next step on."""
+    assert isinstance(node, Sequence)
+    built = [_step(bench, item, place) for item in node.items]
+    return tuple(step for step in built if step is not None) if all(step is not None for step in built) else None
+
+
+def _branch(bench: Bench, node: Node | None, place: Place, known: Facts) -> tuple[Step, ...] | None:
+    if node is None:
+        return ()
+    inner = replace(place, known=place.known | known, names=dict(place.names), step_events=dict(place.step_events))
+    return build_steps(bench, node, inner)
+
+
+def _step(bench: Bench, node: Node, place: Place) -> Step | None:
+    assert isinstance(node, Mapping)
+    kind = _kind(bench, node)
+    if kind is None:
+        return None
+    before = len(bench.errors)
+    guard_node = node.get("if")
+    guard = bench.expression(guard_node, place.names, place.known) if guard_node is not None else None
+    if guard_node is not None and guard is None:
+        return None
+    holds, otherwise = (guard[1], guard[2]) if guard else (NOTHING, NOTHING)
+    then = _branch(bench, node.get("then"), place, holds)
+    other = _branch(bench, node.get("else"), place, otherwise)
+    step = _turn(bench, kind, node, replace(place, known=place.known | holds)) if kind != "if" else _empty(node, kind)
+    if kind in ("wait", "wait_for") or "as" in node.entries or _waits(then) or _waits(other):
+        place.behind_a_wait(frozenset(bench.objects))
+    on_timeout = _branch(bench, node.get("on_timeout"), place, NOTHING)
+    on_failure = _branch(bench, node.get("on_failure"), place, NOTHING)
+    name = _name(bench, node, kind, place)
+    if len(bench.errors) > before or step is None or then is None or other is None or on_timeout is None or on_failure is None:
+        return None
+    return replace(
+        step,
+        condition=guard[0] if guard else None,
+        name=name,
+        then=then,
+        otherwise=other,
+        on_timeout=on_timeout,
+        on_failure=on_failure,
+        at_most=bench.duration(node.get("at_most")),
+    )
+
+
+def _waits(steps: tuple[Step, ...] | None) -> bool:
+    return any(s.action in ("wait", "wait_for") or _waits(s.then) or _waits(s.otherwise) for s in steps or ())
+
+
+def _empty(node: Mapping, kind: str) -> Step:
+    return Step(action=kind, via=None, condition=None, content={}, at=node.first_key)
+
+
+def _kind(bench: Bench, node: Mapping) -> str | None:
+    """The one action or flow key that a step has."""
+    found = [key for key in node.entries if key in ALL or key in FLOW]
+    if not found and "if" in node.entries and "then" in node.entries:
+        return "if"
+    if len(found) != 1:
+        message = "a step has one action or flow key, but here " + (f"are {', '.join(f'`{a}`' for a in found)}" if found else "is none")
+        place = node.key_span(found[1]) if found else node.first_key
+        bench.error("SND108", message, place, "make a step of each" if found else "one of: " + ", ".join(f"`{a}`" for a in (*ALL, *FLOW)))
+        return None
+    kind = found[0]
+    for key, owner in (("then", "if"), ("else", "if"), ("on_timeout", "wait_for"), ("at_most", "wait_for")):
+        if key in node.entries and kind != owner:
+            where = "a step that only branches" if owner == "if" else f"`{owner}`"
+            bench.error("SND108", f"`{key}` belongs to {where}, not to `{kind}`", node.key_span(key))
+            return None
+    return kind
+
+
+def _name(bench: Bench, node: Mapping, kind: str, place: Place) -> str | None:
+    named = node.get("as")
+    if named is None:
+        return None
+    name = bench.literal(named)
+    if name in place.names or name in FUNCTIONS or name in KEYWORDS or name in bench.objects or name in _FROZEN:
+        bench.error("SND106", f"`{name}` has a meaning here already", named.span, f"call it `{name}_{kind}`")
+        return name
+    place.names[name] = RESULTS.get(kind, _PLAIN)
+    for verb in _STEP_EVENTS.get(kind, ()):
+        place.step_events[f"{name}.{verb}"] = EventType(name=f"{name}.{verb}", objects=(), fields={})
+    return name
+
+
+def _turn(bench: Bench, kind: str, node: Mapping, place: Place) -> Step | None:
+    match kind:
+        case "wait":
+            return replace(_empty(node, kind), duration=bench.duration(node.get("wait")), at=node.key_span(kind))
+        case "wait_for":
+            return _wait_for(bench, node, place)
+        case "stop":
+            return replace(_empty(node, kind), content={"reason": str(node.data["stop"])}, at=node.key_span(kind))
+    return _action(bench, kind, node, place)
+
+
+def _wait_for(bench: Bench, node: Mapping, place: Place) -> Step | None:
+    events = node.get("wait_for")
+    assert events is not None
+    known = bench.events
+    bench.events = {**known, **place.step_events}
+    try:
+        found = events_of(bench, events)
+    finally:
+        bench.events = known
+    if "at_most" not in node.entries:
+        bench.error("SND102", "`wait_for` needs `at_most`: no wait goes on for ever", node.key_span("wait_for"))
+    return replace(_empty(node, "wait_for"), events=found, at=node.key_span("wait_for")) if found is not None else None
+
+
+def _action(bench: Bench, action: str, node: Mapping, place: Place) -> Step | None:
+    content = node.get(action)
+    assert isinstance(content, Mapping)
+    via = None
+    if action == "ask":
+        found = _ask(bench, content, place)
+    elif action == "emit":
+        found = _emit(bench, content, place)
+    else:
+        here = node.key_span(action)
+        via = _via(bench, action, content, here) if action not in OWN_ACTIONS else None
+        found = content_of(bench, action, content, here, place.names, place.known)
+    return Step(action=action, via=via, condition=None, content=found, at=node.key_span(action))
+
+
+def _via(bench: Bench, action: str, content: Mapping, here: Span) -> str | None:
+    """The connection that carries the action out: the one named, or the only one that can."""
+    able = [name for name, connection in bench.connections.items() if action in USES[connection.use].actions]
+    node = content.get("via")
+    if node is None:
+        if len(able) != 1:
+            found = "no connection can do that" if not able else f"several connections can do that: {', '.join(able)}"
+            hint = "add a connection with `use: " + " or ".join(reaching(action)) + "`" if not able else "name one with `via`"
+            bench.error("SND204", f"`{action}` has no `via`, and {found}", here, hint)
+            return None
+        return able[0]
+    name = bench.literal(node)
+    if name in bench.connections and name not in able:
+        message = f"`{name}` is a {bench.connections[name].use} connection: it cannot do `{action}`"
+        bench.error("SND204", message, node.span, did_you_mean(name, able))
+    elif name not in bench.connections:
+        bench.error("SND204", f"there is no connection `{name}`", node.span, did_you_mean(name, bench.connections))
+    return name
+
+
+def _ask(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
+    """Another survey for the same contact."""
+    survey_node, invite, via = node.get("survey"), node.get("invite"), node.get("via")
+    assert survey_node is not None
+    survey = bench.reference("survey", survey_node)
+    if survey is not None:
+        carries_subject(bench, survey, None, place.events, survey_node)
+    found: dict[str, object] = {
+        "survey": survey,
+        "after": bench.duration(node.get("after")),
+        "expires": bench.duration(node.get("expires")),
+    }
+    if invite is not None:
+        template = bench.reference("template", invite)
+        if template is not None:
+            bench.template_scopes.setdefault(template, []).append({**place.names, "link": TEXT})
+        found["invite"] = template
+    if via is not None:
+        found["via"] = connections_of(bench, via) if isinstance(via, Sequence) else (bench.literal(via),)
+    return found
+
+
+def _emit(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
+    """An event of the project's own: what it declares must be given, or carried on."""
+    event_node, data = node.get("event"), node.get("data")
+    assert isinstance(event_node, Scalar)
+    name = bench.literal(event_node)
+    event = bench.events.get(name)
+    if event is None or event.at is None:
+        own = [n for n, e in bench.events.items() if e.at is not None]
+        why = (
+            f"there is no event `{name}`"
+            if event is None
+            else f"`{name}` is built in: only events that the project declares can be emitted"
+        )
+        bench.error("SND202", why, event_node.span, did_you_mean(name, own))
+        return {}
+    given = data.entries if isinstance(data, Mapping) else {}
+    values: dict[str, object] = {}
+    for key, (key_node, value) in given.items():
+        wanted = event.fields.get(key)
+        if wanted is None and key in event.objects:
+            continue
+        if wanted is None:
+            bench.error("SND303", f"`{name}` has no `{key}`", key_node.span, did_you_mean(key, [*event.fields, *event.objects]))
+            continue
+        template = bench.template(value, place.names, place.known)
+        if template is not None and fits(bench, template, value, wanted):
+            values[key] = template
+    holder = node.key_span("data") if data is not None else node.first_key
+    for field, wanted in event.fields.items():
+        if field not in given and not wanted.optional:
+            bench.error("SND102", f"`{name}` needs `{field}`", holder)
+    for kind in event.objects:
+        if kind not in given and kind not in place.names:
+            bench.error("SND203", f"`{name}` carries a {kind}, but there is none here", event_node.span, "give it in `data`")
+    return {"event": name, "data": values}

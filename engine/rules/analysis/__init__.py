@@ -1,0 +1,1 @@
+"""What conditions could ever do, judged without data."""
