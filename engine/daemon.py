@@ -21,7 +21,6 @@ from engine.connections.secrets import resolve, settings
 from engine.crm.bitrix24 import Bitrix24Adapter
 from engine.deploy.versions import Version, pack
 from engine.desks.zendesk import ZendeskAdapter
-from engine.dsl.uses import USES
 from engine.errors import RefusedError, UsageError
 from engine.model.definitions import Definitions
 from engine.model.delivery import Adapter
@@ -145,10 +144,12 @@ def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.Async
         connected.adapters[name] = _FACTORIES[connection.use](name, values, version, http, clock)
         if connection.use == "smtp":
             connected.at_once[name] = _lines(name, values)
-        if USES[connection.use].hooks:
+        if connection.use in _HOOKED:
             connected.hook_tokens[name] = str(values["token"])
     return connected
 
+
+_HOOKED = frozenset({"bitrix24"})  # whose hooks this version understands
 
 Factory = Callable[[str, Settings, Version, HttpClient, Clock], Adapter]
 

@@ -157,8 +157,9 @@ class Scan:
             case "elif" | "else" | "endif" | "endfor":
                 self._refuse("SND401", f"`{{% {word} %}}` stands where nothing is open for it", here, len(word))
             case _:
+                what = f"`{word or inner.strip()}`" if inner.strip() else "nothing"
                 known_tags = "`if`, `elif`, `else`, `endif`, `for`, `endfor`"
-                self._refuse("SND401", f"`{word or inner.strip()}` is no tag: there are {known_tags}", here, len(word))
+                self._refuse("SND401", f"{what} is no tag: there are {known_tags}", here, max(len(word), 1))
         return "", names, known
 
     def _nothing_behind(self, word: str, rest: str, offset: int) -> None:

@@ -141,10 +141,10 @@ class CrashRun:
         kept = {row["id"]: row for row in stored.rows(store, "SELECT id, seq, state FROM event")}
         effects = stored.rows(store, "SELECT key, action, origin, event, state FROM outbox")
         behind = {(row["event"], row["origin"]) for row in effects}
-        self._check_events(kept, behind)
-        self._check_answers(store, kept, behind)
         unknown = self._check_effects(effects)
         self._check_mail([row for row in effects if row["action"] in ("invite", "email")])
+        self._check_events(kept, behind)
+        self._check_answers(store, kept, behind)
         repeated = self._check_tickets([row for row in effects if row["action"] == "ticket"])
         return Counter(
             events=len(self.seen.events),

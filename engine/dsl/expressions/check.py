@@ -12,7 +12,7 @@ from functools import reduce
 from engine.dsl.expressions import tree as p
 from engine.dsl.expressions.codes import wrong_literal
 from engine.dsl.expressions.functions import CALLABLE, FILTERS, FUNCTIONS, TEXTS, Function
-from engine.dsl.expressions.likeness import alike, common, literal_type, name_of, printable
+from engine.dsl.expressions.likeness import EMPTY, alike, common, literal_type, name_of, printable
 from engine.dsl.expressions.tree import path_text, width
 from engine.dsl.nearest import did_you_mean
 from engine.model import terms as t
@@ -172,7 +172,7 @@ class Checker:
                     width(node.items[position]),
                 )
                 return None
-        item = reduce(common, (term.type for term in terms), kind)
+        item = reduce(common, (term.type for term in terms), kind) if terms else EMPTY
         return _Checked(t.Listing(type=Type("list", item=item), items=tuple(terms), offset=node.offset))
 
     def _logic(self, node: p.Logic, known: Facts) -> _Checked | None:

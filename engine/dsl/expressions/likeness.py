@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from engine.model.types import BOOLEAN, INTEGER, NONE, NUMBER, TEXT, Type
 
+EMPTY = Type("none")  # of the items of `[]`: there are none that could be missing
+
 
 def literal_type(value: object) -> Type:
     if value is None:
@@ -29,7 +31,8 @@ def alike(a: Type, b: Type) -> bool:
 def common(a: Type, b: Type) -> Type:
     """The type of what may be either of two that are alike."""
     if "none" in (a.kind, b.kind):
-        return (b if a.kind == "none" else a).maybe()
+        nothing, something = (a, b) if a.kind == "none" else (b, a)
+        return something.maybe() if nothing.optional else something
     kind = a.required()
     if kind != b.required():
         if a.kind == "list" and a.item is not None and b.item is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from engine.dsl.format.tokens import BREAKS
@@ -36,8 +35,12 @@ def key(scalar: Scalar) -> str:
         return '""'
     text = one_line(scalar)
     if text is None:
-        text = " ".join([*scalar.properties, json.dumps(scalar.value, ensure_ascii=True)])
+        text = " ".join([*scalar.properties, f'"{_escaped(scalar.value)}"'])
     return text + " " if text.startswith("*") or not scalar.text else text
+
+
+def _escaped(text: str) -> str:
+    return "".join(char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)
 
 
 def several_lines(scalar: Scalar, indent: int) -> str:

@@ -51,7 +51,7 @@ def problems(text: str) -> list[Problem]:
         ("{{{ contact.name }}}", "SND301", "`{` has no meaning"),
         ("a {{ score «=» 1 }}", "SND301", "`=` has no meaning"),
         ("{% if score «=» 1 %}{% endif %}", "SND301", "`=` has no meaning"),
-        ("{{ 'x' «if» score > 3 else 'y' }}", "SND301", "not part of the language"),
+        ("{{ 'x' «i»f score > 3 else 'y' }}", "SND301", "not part of the language"),
         # what may be missing
         ("Dear {{ «contact.role» }}!", "SND305", "may be missing, so it cannot be printed"),
         ("{{ «company.name» }}", "SND305", "may be missing"),

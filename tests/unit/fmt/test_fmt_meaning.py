@@ -46,7 +46,8 @@ class _Writer:
     def __init__(self, draw: DrawFn) -> None:
         self.draw = draw
         self.comments: list[str] = []
-        self.anchors: list[str] = []
+        self.anchors: list[str] = []  # of the document, that an alias may name
+        self.names = 0
         self.after_block = False  # a comment indented like a block scalar before it would be part of that
 
     def one(self, *choices: str) -> str:
@@ -63,7 +64,7 @@ class _Writer:
         return self.comments[-1] + self.one("", " words", ": x, [", " 'open", "  ")
 
     def end(self) -> str:
-        return self.one(" ", "   ", "\t") + self.comment() if self.chance(5) else self.one("", "", "  ")
+        return self.one(" ", "   ") + self.comment() if self.chance(5) else self.one("", "", "  ")
 
     def between(self, column: int) -> list[str]:
         """Empty lines and comments in front of an entry."""
@@ -133,7 +134,8 @@ class _Writer:
         if not self.chance(8):
             return self.valued(opening, column, depth, in_map=in_map)
         # Its name is known only behind the value: a value does not hold itself.
-        name = f"n{self.number(0, 5)}"
+        self.names += 1
+        name = f"n{self.names}"
         lines = self.valued(f"{opening}{self.one(' ', '  ')}&{name}", column, depth, in_map=in_map)
         self.anchors.append(name)
         return lines
@@ -167,7 +169,7 @@ class _Writer:
             return '"' + broken.join(["one", self.one("two", "\\u00e9", "# no"), " three "]) + '"'
         if self.chance(3):
             return "'" + ("\n" + " " * indent).join(["o''ne", "two ", "# no"]) + "'"
-        return json.dumps(text, ensure_ascii=self.chance(2)) if self.chance(2) else "'" + text.replace("'", "''") + "'"
+        return json.dumps(text, ensure_ascii=False) if self.chance(2) else "'" + text.replace("'", "''") + "'"
 
     def block(self, column: int, indent: int) -> str:
         lines = self.draw(st.lists(st.sampled_from(LINES), min_size=0, max_size=5))

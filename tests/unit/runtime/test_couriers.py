@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import stored
+from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope
 from bench import Bench, bench, event
 from eventually import eventually
@@ -32,7 +33,7 @@ from engine.runtime.turn import run_turn
 from engine.store.protocol import Transaction
 from engine.store.sqlite.store import SqliteStore
 
-TIMEOUT = 1.0  # seconds until a line to the mail server is given up
+TIMEOUT = 1.0  # seconds until a line to a receiver is given up
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ async def surroundings(folder: Path) -> AsyncIterator[tuple[Bench, MailCatcher, 
 async def service(made: Bench, mail: MailCatcher, desk: DeskReceiver, *, lines: int = 4) -> AsyncIterator[Running]:
     clock = SystemClock()
     started = Service(made.store, clock, public_url="http://survey.test")
-    async with HttpClient(allow_private=True, timeout=5.0) as http:
+    async with HttpClient(allow_private=True, timeout=TIMEOUT) as http:
         smtp = SmtpAdapter(
             host=mail.host,
             port=mail.port,
@@ -207,6 +208,25 @@ async def test_stopping_at_any_moment_leaves_nothing_in_doubt_and_sends_nothing_
         sent = Counter(str(caught.message["Message-ID"]) for caught in mail.messages)
         assert (len(sent), max(sent.values())) == (150, 1)
         assert (len(desk.tickets), len(desk.requests)) == (150, 150)
+
+
+class SlowDesk(DeskReceiver):
+    """Opens the ticket at once, but answers its first request only when nobody waits any more."""
+
+    async def _create(self, request: web.Request) -> web.Response:
+        response = await super()._create(request)
+        if len(self.requests) == 1:
+            await asyncio.sleep(TIMEOUT + 0.5)
+        return response
+
+
+async def test_a_desk_that_accepts_and_answers_too_late_has_one_ticket(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made, MailCatcher() as mail, SlowDesk() as desk, service(made, mail, desk) as it:
+        await it.service.accept([wanted(1)])
+        await eventually(lambda: it.states() == {"done": 1})
+        assert (len(desk.tickets), len(desk.requests)) == (1, 2)
+        (line,) = await made.outbox(DeliveryState.DONE)
+        assert (line.delivery.attempt, line.external_id) == (2, "1")
 
 
 class Filter:

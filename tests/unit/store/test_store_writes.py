@@ -74,14 +74,8 @@ async def test_a_failing_piece_of_work_leaves_the_others_of_its_group_untouched(
         store._writer.execute("SELECT * FROM nowhere")
 
     async def together() -> list[object]:
-        return await asyncio.gather(
-            store.write(put("a"), urgent=True),
-            store.write(fail, urgent=True),
-            store.write(put("c"), urgent=True),
-            store.write(misspell, urgent=True),
-            store.write(put("e"), urgent=True),
-            return_exceptions=True,
-        )
+        works = [put("a"), fail, put("c"), misspell, put("e")]
+        return [*await asyncio.gather(*(store.write(work, urgent=True) for work in works), return_exceptions=True)]
 
     group = asyncio.create_task(together())
     await asyncio.sleep(0)
