@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.checks.check import Check
+from engine.checks.walk import steps
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Definition, Definitions, MessageTemplate, Survey, address
+from engine.model.definitions import Automation, Definition, Definitions, MessageTemplate, Project, Survey, address
 from engine.model.texts import Text
 
 
@@ -15,10 +16,17 @@ def _texts(definition: Definition) -> Iterator[Text]:
         if definition.title is not None:
             yield definition.title
         for question in definition.questions:
-            yield from (question.ask, *question.options.values(), *question.labels.values())
+            yield from (question.ask, *question.options.values(), *question.rows.values(), *question.labels.values())
         yield from (thanks.text for thanks in definition.thanks)
+        if definition.incentive is not None and definition.incentive.offer is not None:
+            yield definition.incentive.offer
     elif isinstance(definition, MessageTemplate):
         yield from (text for text in (definition.subject, definition.text) if text is not None)
+    elif isinstance(definition, Automation):
+        for step in steps(definition.then):
+            yield from (text for text in step.content.values() if isinstance(text, Text))
+    elif isinstance(definition, Project):
+        yield from (annotation.text for annotation in definition.annotations)
 
 
 def _run(definitions: Definitions) -> Iterator[Diagnostic]:

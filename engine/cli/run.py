@@ -24,6 +24,8 @@ def command(project: Path, folder: Path | None, store: str, listen: str, admin: 
     Events come in at POST /events and /hooks/CONNECTION, surveys are answered at /s/TOKEN. An event is acknowledged when it is
     on disk. SIGTERM finishes what is at hand and leaves the rest on disk.
     """
+    import uvloop
+
     from engine import daemon  # HTTP servers and adapters are heavy, and only the daemon needs them
 
     root = folder or project
@@ -34,5 +36,6 @@ def command(project: Path, folder: Path | None, store: str, listen: str, admin: 
     def ready(public: str, overview: str) -> None:
         click.echo(f"listening on {public}, overview on {overview}", err=True)
 
-    asyncio.run(daemon.run(options, ready))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(daemon.run(options, ready))
     return 0

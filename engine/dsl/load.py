@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +21,12 @@ from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping
 from engine.dsl.schema.kinds import KINDS
+from engine.dsl.schema.parts import NAME_PATTERN
 from engine.dsl.schema.validate import conforms, meant_kind
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, MessageTemplate, Report, Scenario
 
 T = TypeVar("T")
+_NAME = re.compile(NAME_PATTERN)
 Documents = dict[str, list[tuple[str, Mapping]]]  # kind → (name, document)
 
 
@@ -125,6 +128,7 @@ def _sort(documents: list[Mapping], bench: Bench) -> Documents:
         bench.names.setdefault(kind, set()).add(name)
         if not conforms(kind, document, bench.findings, address):
             bench.broken.add(address)
+            bench.incomplete |= not _NAME.fullmatch(name)  # which name was meant is not known
             continue
         if kind == "project" and found.get("project"):
             bench.findings.error("SND104", "a project is declared once", value.span, address=address)

@@ -19,6 +19,8 @@ from engine.model.types import Type
 
 _SEPARATORS = re.compile(r"[\s().-]+")
 _MISFIT = object()
+_LARGEST = 2**53
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database keeps these in text
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,8 @@ def _fit(kind: Type, value: Any) -> Any:
     match kind.kind:
         case "boolean":
             return value if isinstance(value, bool) else _MISFIT
-        case "integer":
-            if isinstance(value, float) and value.is_integer():
-                return int(value)
-            return value if isinstance(value, int) and not isinstance(value, bool) else _MISFIT
-        case "number":
-            good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-            return value if good else _MISFIT
+        case "integer" | "number":
+            return _fit_number(kind.kind, value)
         case "one_of":
             return value if value in kind.options else _MISFIT
         case "list":
@@ -90,16 +87,30 @@ def _fit(kind: Type, value: Any) -> Any:
     return _fit_text(kind.kind, value)
 
 
+def _fit_number(kind: str, value: Any) -> Any:
+    """Numbers are doubles everywhere, so a whole one beyond 2⁵³ would be another one in a database."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return _MISFIT
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST else _MISFIT
+    if not math.isfinite(value):
+        return _MISFIT
+    if kind == "number":
+        return value
+    return int(value) if value.is_integer() and abs(value) <= _LARGEST else _MISFIT
+
+
 def _fit_text(kind: str, value: Any) -> Any:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _UNSTORABLE.search(value):
         return _MISFIT
     text = unicodedata.normalize("NFC", value)
     match kind:
         case "date":
-            return text if len(text) == 10 and _parsed(dt.date, text) is not None else _MISFIT
+            day = _parsed(dt.date, text) if len(text) == 10 else None
+            return day.isoformat() if day is not None else _MISFIT
         case "datetime":
             instant = _parsed(dt.datetime, text)
-            return instant.astimezone(dt.UTC).isoformat() if isinstance(instant, dt.datetime) and instant.tzinfo else _MISFIT
+            return instant.isoformat() if isinstance(instant, dt.datetime) else _MISFIT
         case "phone":
             text = _SEPARATORS.sub("", text)
         case "email":
@@ -108,9 +119,13 @@ def _fit_text(kind: str, value: Any) -> Any:
 
 
 def _parsed(cls: type[dt.date], text: str) -> dt.date | None:
+    """The day, or the instant in UTC; None for what is none, an instant without a zone too."""
     try:
-        return cls.fromisoformat(text)
-    except ValueError:
+        found = cls.fromisoformat(text)
+        if not isinstance(found, dt.datetime):
+            return found
+        return found.astimezone(dt.UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -132,8 +147,8 @@ def _hydrated(kind: Type, value: Any) -> object:
             return dt.date.fromisoformat(value)
         case "datetime":
             return dt.datetime.fromisoformat(value)
-        case "list":
-            return tuple(value)
+        case "list" if kind.item is not None:
+            return tuple(_hydrated(kind.item, item) for item in value)
         case "object":
             return hydrate(kind, value)
     return value

@@ -66,7 +66,8 @@ def bind(address: str, flag: str) -> socket.socket:
     if not host or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"{flag} {address}: write HOST:PORT, as 127.0.0.1:8080")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # Named, since asyncio turns Nagle's delay off only where it reads TCP here.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, int(port)))

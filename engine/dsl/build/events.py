@@ -33,7 +33,6 @@ def _expand(bench: Bench, node: Node, metric: str | None) -> tuple[str, ...] | N
         case ["survey", survey, verb] if survey != "*" and survey not in bench.surveys and verb in SURVEY_EVENTS:
             bench.reference_at("survey", survey, node)
             return None
-            return None
     if metric is not None:
         bench.error("SND202", "a filter belongs to an event of every survey", node.span, "write {survey.*.answered: {metric: …}}")
         return None

@@ -5,7 +5,7 @@ A name may be missing (`optional T`) until a guard before it, joined by `and`, r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -357,8 +357,20 @@ class Checker:
         if any(a is None for a in arguments):
             return None
         terms = tuple(a for a in arguments if a is not None)
+        if function.literal is not None and not self._literals(node, terms, function.literal):
+            return None
         gives = INTEGER if node.name == "round" and len(terms) == 1 else function.gives
         return _Checked(t.Call(type=gives, name=node.name, arguments=terms, offset=node.offset))
+
+    def _literals(self, node: p.Invocation, terms: tuple[t.Term, ...], wrong: Callable[[str], str | None]) -> bool:
+        """Words and patterns are known when the file is checked, so that a wrong one is found there."""
+        for term, written in zip(terms[1:], node.arguments[1:], strict=True):
+            value = term.value if isinstance(term, t.Constant) else None
+            problem = wrong(value) if isinstance(value, str) else f"`{node.name}` wants its words as they stand, in quotes"
+            if problem is not None:
+                self._refuse("SND308", problem, written.offset, width(written))
+                return False
+        return True
 
     def _argument(self, function: Function, position: int, node: p.Node, known: Facts, name: str) -> t.Term | None:
         term = self._present(node, known, f"be given to `{name}`")

@@ -37,17 +37,17 @@ def _items(shape: Shape) -> Shape:
 _ANY = Shape()
 _FIELD = _shape("type optional personal")
 _CALENDAR = _shape("country hours")
-_THEME = _shape("accent logo font radius")
+_THEME = _shape("accent background text logo font radius")
 
 PROJECT = _shape(
-    "project languages timezone calendar calendars public_url paths objects identity events may_ask connections environments"
+    "project paths languages timezone calendar calendars public_url objects identity events may_ask connections environments"
     " frequency quiet limits retention anonymity theme brands annotations benchmarks checks",
     calendar=_CALENDAR,
     calendars=_each(_CALENDAR),
     objects=_each(_each(_FIELD)),
     events=_each(Shape(("object",), each=_FIELD)),
     environments=_each(_shape("only_to connections")),
-    frequency=_items(_shape("max per of")),
+    frequency=_items(_shape("max per of channel count if")),
     quiet=_shape("between days"),
     retention=_shape("identifiers answers raw"),
     theme=_THEME,
@@ -55,19 +55,22 @@ PROJECT = _shape(
     annotations=_items(_shape("date text")),
     benchmarks=_items(_shape("metric value n date source")),
 )
-QUESTION = _shape("type ask options other required show_if scale labels validate randomise renamed_from")
+QUESTION = _shape(
+    "type ask options rows other required show_if validate scale shown_as labels randomise renamed_from",
+    options=_each(_shape("text renamed_from")),
+)
 SURVEY = _shape(
-    "survey metric about title questions pages partial edit thanks incentive quotas variants version breaks_trend anonymous open"
+    "survey metric about title questions pages partial edit thanks incentive quotas variants version breaks_trend anonymous open brand"
     " renamed_from",
     questions=_each(QUESTION),
     thanks=_items(_shape("if text link")),
-    incentive=_shape("pool one_per"),
+    incentive=_shape("pool draw offer one_per"),
     quotas=_items(_shape("max if")),
 )
 AUDIENCE = _shape(
     "audience of where exclude sample rotate limit expect renamed_from",
     limit=_shape("max of"),
-    expect=_shape("min max margin"),
+    expect=_shape("min max margin response"),
 )
 CADENCE = _shape(
     "cadence use with survey audience when every cron from if cancel_on after spread between via invite remind expires again priority"
@@ -75,12 +78,13 @@ CADENCE = _shape(
     remind=_shape("every max with"),
 )
 TEMPLATE = _shape("template subject text renamed_from")
-STEP_KEYS = (
-    "ticket task email sms message webhook update comment ask incentive suppress emit wait wait_for stop at_most on_timeout as if then"
-    " else on_failure"
+# What a step does stands first, whether it does it behind that.
+_STEP_KEYS = (
+    "ticket task email sms message webhook comment ask incentive suppress emit update wait wait_for at_most on_timeout stop"
+    " if then else as on_failure"
 )
 _STEPS: dict[str, Shape] = {}  # of each key of a step that holds steps; filled below, since steps hold steps
-STEP = Shape(tuple(STEP_KEYS.split()), _STEPS)
+STEP = Shape(tuple(_STEP_KEYS.split()), _STEPS)
 _STEPS.update(dict.fromkeys(("then", "else", "on_timeout", "on_failure"), _items(STEP)))
 AUTOMATION = _shape("automation use with when if then run renamed_from", then=_items(STEP), run=_shape("per mode"))
 KINDS: Mapping[str, Shape] = {
@@ -90,8 +94,11 @@ KINDS: Mapping[str, Shape] = {
     "cadence": CADENCE,
     "automation": AUTOMATION,
     "template": TEMPLATE,
-    "report": _shape("report every surveys segments show to"),
-    "scenario": _shape("scenario title start contacts timeline", timeline=_items(_shape("at event answer contact answers data expect"))),
+    "report": _shape("report title every surveys segments show to renamed_from"),
+    "scenario": _shape(
+        "scenario title start contacts timeline renamed_from",
+        timeline=_items(_shape("at event answer contact data answers expect")),
+    ),
     "blueprint": _shape(
         "blueprint inputs automation cadence", inputs=_each(_shape("type default")), automation=AUTOMATION, cadence=CADENCE
     ),

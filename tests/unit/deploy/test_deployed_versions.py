@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import small_project
 
-from engine.deploy.versions import Versions, apply, pack, unpack
+from engine.deploy.versions import Version, Versions, apply, pack, unpack
 from engine.errors import RefusedError, StoreError
 from engine.model.definitions import Definitions
 from engine.store.protocol import Deployment, Transaction
@@ -96,8 +97,12 @@ async def test_a_version_is_asked_for_by_many_at_once(store: SqliteStore) -> Non
     versions = Versions()
     for number in range(40):  # more than are kept
         await deploy(store, small_project.definitions({"expires: 7d": f"expires: {number + 10}d"}))
-    found = await asyncio.gather(*(store.read(lambda tx, n=n: versions.get(tx, n % 40 + 1)) for n in range(200)))  # type: ignore[misc]
+    found = await asyncio.gather(*(store.read(partial(_get, versions, n % 40 + 1)) for n in range(200)))
     assert [version.number for version in found] == [n % 40 + 1 for n in range(200)]
+
+
+def _get(versions: Versions, number: int, tx: Transaction) -> Version:
+    return versions.get(tx, number)
 
 
 async def test_a_deployment_that_is_not_there_is_refused(store: SqliteStore) -> None:

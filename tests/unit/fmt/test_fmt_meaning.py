@@ -264,17 +264,16 @@ EDITS = st.tuples(
 )
 
 
-def _never_fails(text: str) -> None:
+def _never_fails(data: bytes) -> None:
     findings = Findings()
-    found = rewrite(text.encode(), "a.yaml", findings)
+    found = rewrite(data, "a.yaml", findings)
     assert (found is None) == bool(findings.items)
     if found is not None:
-        assert _meaning(found) == _meaning(text)
+        assert _meaning(found) == _meaning(data.decode())
         assert found == _formatted(found)
 
 
-def _edited(path: Path, edits: list[tuple[int, int, str]]) -> str:
-    text = path.read_text(encoding="utf-8")
+def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
     for at, cut, insert in edits:
         place = at % (len(text) + 1)
         text = text[:place] + insert + text[place + cut :]
@@ -284,7 +283,7 @@ def _edited(path: Path, edits: list[tuple[int, int, str]]) -> str:
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(OURS), st.lists(EDITS, min_size=1, max_size=4))
 def test_a_file_with_slips_is_reported_or_keeps_what_it_says(path: Path, edits: list[tuple[int, int, str]]) -> None:
-    _never_fails(_edited(path, edits))
+    _never_fails(_edited(path.read_text(encoding="utf-8"), edits).encode())
 
 
 @pytest.mark.soak
@@ -295,11 +294,13 @@ def test_a_file_with_slips_is_reported_or_keeps_what_it_says(path: Path, edits: 
 def test_generated_files_with_slips_are_reported_or_keep_what_they_say(
     file: tuple[str, list[str]], edits: list[tuple[int, int, str]]
 ) -> None:
-    text, _ = file
-    for at, cut, insert in edits:
-        place = at % (len(text) + 1)
-        text = text[:place] + insert + text[place + cut :]
-    _never_fails(text)
+    _never_fails(_edited(file[0], edits).encode())
+
+
+@pytest.mark.parametrize("folder", ["tests/fixtures", "engine", "ci"])
+def test_other_files_of_ours_are_reported_or_keep_what_they_say(folder: str) -> None:
+    for path in sorted((ROOT / folder).rglob("*.y*ml")):
+        _never_fails(path.read_bytes())
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.relative_to(ROOT).as_posix())

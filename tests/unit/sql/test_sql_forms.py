@@ -166,7 +166,7 @@ def test_long_conditions_do_not_nest(both: Databases) -> None:
     assert len(names) < MAX_LENGTH
     assert agree(both, term_of(f"contact.name in [{names}]"), ROWS).exact
     one = term_of("contact.age == 3")
-    assert agree(both, t.Or(type=BOOLEAN, operands=(one,) * 5000), ROWS).exact
+    assert agree(both, t.Or(type=BOOLEAN, operands=(one,) * 2000), ROWS).exact
     read = ", ".join(["contact.age"] * 1300)
     assert not agree(both, term_of(f"contact.age in [{read}]"), ROWS).exact
 
