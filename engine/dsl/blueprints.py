@@ -90,15 +90,21 @@ def _holes(node: Node) -> list[tuple[str, Span]]:
     return []
 
 
-def expand(use: Mapping, kind: str, blueprints: dict[str, Blueprint], findings: Findings) -> Mapping | None:
-    """The document that a `use:` stands for. Its nodes are the blueprint's, so findings point there; what is given is checked here."""
+def expand(use: Mapping, kind: str, blueprints: dict[str, Blueprint | None], findings: Findings) -> Mapping | None:
+    """The document that a `use:` stands for. Its nodes are the blueprint's, so findings point there; what is given is checked here.
+
+    A blueprint that was refused is None, and its use is passed over in silence.
+    """
     address = f"{kind}.{use.data[kind]}"
     target = use.entries["use"][1]
-    assert isinstance(target, Scalar)
+    if not isinstance(target, Scalar):
+        findings.error("SND103", "expected the name of a blueprint", target.span, address=address)
+        return None
     blueprint = blueprints.get(target.text)
     if blueprint is None:
-        hint = did_you_mean(target.text, blueprints)
-        findings.error("SND201", f"there is no blueprint `{target.text}`", target.span, hint=hint, address=address)
+        if target.text not in blueprints:
+            hint = did_you_mean(target.text, blueprints)
+            findings.error("SND201", f"there is no blueprint `{target.text}`", target.span, hint=hint, address=address)
         return None
     before = len(findings.items)
     if blueprint.kind != kind:

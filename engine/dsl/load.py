@@ -143,13 +143,11 @@ def _sort(documents: list[Mapping], bench: Bench) -> Documents:
 
 def _expanded(documents: list[Mapping], bench: Bench) -> Iterator[Mapping]:
     """The documents with every `use:` of a blueprint written out; a refused one is noted as declared."""
-    blueprints: dict[str, Blueprint] = {}
+    blueprints: dict[str, Blueprint | None] = {}
     others: list[Mapping] = []
     for document in documents:
         if next(iter(document.entries), "") == "blueprint":
-            blueprint = read_blueprint(document, bench.findings)
-            if blueprint is not None:
-                blueprints[blueprint.name] = blueprint
+            blueprints[str(document.data["blueprint"])] = read_blueprint(document, bench.findings)
         else:
             others.append(document)
     for document in others:

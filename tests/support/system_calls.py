@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Whole pages must be seen, or a mark in the middle of one would be missed.
-STRACE = ("strace", "-D", "-f", "-y", "-s", "5000", "-e", "trace=pwrite64,fdatasync,fsync,recvfrom,sendto,write,writev,sendmsg", "-o")
+_RECEIVES = ("recvfrom", "read", "readv", "recvmsg")  # asyncio and uvloop have each their own
+_SENDS = ("sendto", "write", "writev", "sendmsg")
+_SYNCS = ("fdatasync", "fsync")
+STRACE = ("strace", "-D", "-f", "-y", "-s", "5000", "-e", "trace=" + ",".join(("pwrite64", *_SYNCS, *_RECEIVES, *_SENDS)), "-o")
 
 _WHOLE = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+).*", re.DOTALL)
 _BEGUN = re.compile(r"(\d+) +(\w+)\((.*) <unfinished \.\.\.>", re.DOTALL)
 _ENDED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)\) += (-?\d+).*", re.DOTALL)
 _FILE = re.compile(r"(\d+<[^>]*>)")
-_SYNCS = ("fdatasync", "fsync")
-_SENDS = ("sendto", "write", "writev", "sendmsg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def acknowledged(calls: Sequence[Call], marks: Iterable[str]) -> dict[str, Call]
     asked: dict[str, str] = {}  # connection → the mark of the request that it waits with
     wanted = list(marks)
     for call in calls:
-        if call.name == "recvfrom":
+        if call.name in _RECEIVES:
             mark = next((mark for mark in wanted if mark in call.text), None)
             if mark is not None:
                 asked[call.file] = mark

@@ -133,7 +133,8 @@ def _between(text: str, start: int, end: int, breaks: int) -> tuple[list[Comment
         elif char == "#":
             stop = _BREAK.search(text, index, end)
             until = stop.start() if stop else end
-            line = max(text.rfind(brk, 0, index) for brk in BREAKS) + 1
+            line = text.rfind("\n", 0, index) + 1  # the rarer breaks are looked for within it, or many comments would cost their square
+            line = max(line, *(text.rfind(brk, line, index) + 1 for brk in BREAKS[1:]))
             found.append(Comment(text[index:until].rstrip(), index, index - line, own=breaks > 0, blank=breaks > 1))
             index, breaks = until, 0
             continue
