@@ -87,6 +87,7 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         ready(here, f"http://{_address(admin.getsockname())}")
         await stopped.wait()
         structlog.get_logger("daemon").info("stopping: finishing what is at hand")
+    structlog.get_logger("daemon").info("stopped: the rest is on disk")
 
 
 def _remove(path: Path) -> None:

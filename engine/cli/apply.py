@@ -35,11 +35,12 @@ async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, b
     from engine.deploy.versions import apply, pack
     from engine.model.codec import encode
     from engine.store.open import open_store, store_path
+    from engine.store.sqlite.store import in_use
     from engine.web.control import send, socket_path
 
     by, commit = _who(), git_commit(root)
     path = store_path(url, root)
-    if socket_path(path).exists() and _in_use(path):
+    if socket_path(path).exists() and in_use(path):
         said = await send(path, "/apply", {"definitions": encode(definitions), "by": by, "commit": commit})
         return int(said["deployment"]), bool(said["changed"])
     store = open_store(url, root)
@@ -55,17 +56,3 @@ def _who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def _in_use(path: Path) -> bool:
-    """Whether another process holds the store."""
-    import fcntl
-
-    try:
-        with path.with_name(path.name + ".lock").open("a+") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -44,7 +44,7 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SOUNDING", "show_default": True})
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="sounding")
 def cli() -> None:
     """Customer feedback as code: surveys, audiences, cadence and automations in YAML, proved, shipped and run."""
@@ -70,6 +70,9 @@ def main() -> None:
         # Whoever read our output has gone; the interpreter must not complain about that while it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        click.echo(f"sounding: {error.strerror or error}", err=True)
+        code = 4
     except Exception:  # noqa: BLE001  # the last resort: whatever is left is a defect of ours, and is shown as one
         traceback.print_exc()
         click.echo("sounding: internal error: this is a defect; please report it with the lines above", err=True)

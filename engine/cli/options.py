@@ -13,7 +13,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def project_option(function: F) -> F:
     return click.option(
-        "-C", "--project", type=click.Path(path_type=Path), default=Path(), help="The project's folder.", show_default="the current folder"
+        "-C",
+        "--project",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        help="The project's folder.",
+        show_default="the current folder",
+        envvar="SOUNDING_PROJECT",
+        show_envvar=True,
     )(function)
 
 
@@ -22,10 +29,22 @@ def project_argument(function: F) -> F:
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
-    return click.option("--format", "format_", type=click.Choice(formats), default="text", help="How to print.")
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(formats),
+        default="text",
+        help="How to print.",
+        envvar="SOUNDING_FORMAT",
+        show_envvar=True,
+    )
 
 
 def store_option(function: F) -> F:
     return click.option(
-        "--store", default="sqlite:///.sounding/sounding.db", help="Where state is kept: sqlite:///PATH, relative to the project."
+        "--store",
+        default="sqlite:///.sounding/sounding.db",
+        help="Where state is kept: sqlite:///PATH, relative to the project.",
+        envvar="SOUNDING_STORE",
+        show_envvar=True,
     )(function)

@@ -15,8 +15,8 @@ from engine.cli.project import checked, git_commit
 @project_option
 @project_argument
 @store_option
-@click.option("--listen", default="127.0.0.1:8080", help="Where events come in and surveys are answered.")
-@click.option("--admin", default="127.0.0.1:8081", help="Where the overview, metrics and health are.")
+@click.option("--listen", default="127.0.0.1:8080", envvar="SOUNDING_LISTEN", show_envvar=True, help="Where events come in.")
+@click.option("--admin", default="127.0.0.1:8081", envvar="SOUNDING_ADMIN", show_envvar=True, help="Where the overview is.")
 @click.option("--apply", "apply_", is_flag=True, help="Apply the project first.")
 def command(project: Path, folder: Path | None, store: str, listen: str, admin: str, apply_: bool) -> int:
     """Run the daemon on what is applied to the store, until SIGTERM.

@@ -30,6 +30,8 @@ def _everything(definitions: Definitions) -> Iterator[tuple[str, Span]]:
         yield from _cadence(cadence)
     for automation in definitions.automations.values():
         yield from _automation(automation)
+    for report in definitions.reports.values():
+        yield "a report", report.at
 
 
 def _project(project: Project) -> Iterator[tuple[str, Span]]:

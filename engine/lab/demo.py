@@ -26,6 +26,7 @@ from engine.lab.receivers.desk import DeskReceiver
 from engine.lab.receivers.mailbox import MailboxPages
 from engine.lab.receivers.smtp import CaughtMessage, MailCatcher
 from engine.lab.respondents import Respondent, survey_link
+from engine.store.sqlite.store import in_use
 
 CRM_TOKEN = "demo-bitrix24-token"  # of the example feed, which is public
 FEED_TOKEN = "demo-feed-token"  # likewise
@@ -79,6 +80,8 @@ class Demo:
     @contextlib.asynccontextmanager
     async def stage(self) -> AsyncIterator[Stage]:
         """Receivers and the daemon; afterwards the daemon has been told to end, and has."""
+        if in_use(self.folder / "sounding.db"):
+            raise RefusedError(f"another demo is running in {self.folder}; end that one first")
         shutil.rmtree(self.folder, ignore_errors=True)
         mail = self.folder / "mail"
         mail.mkdir(parents=True)

@@ -62,8 +62,13 @@ def _json(body: bytes) -> Any:
             json.dumps(found, ensure_ascii=False).encode()
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise MalformedEventError(f"the body is no JSON in UTF-8: {error.reason}") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise MalformedEventError("the body is nested too deeply") from error
+    except json.JSONDecodeError as error:
         raise MalformedEventError(f"the body is no JSON: {error}") from error
+    except ValueError as error:
+        reason = "a number in it has too many digits" if "digits" in str(error) else str(error)
+        raise MalformedEventError(f"the body is no JSON: {reason}") from error
     return found
 
 

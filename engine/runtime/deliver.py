@@ -161,6 +161,15 @@ class Courier:
         if await self._kept(item, lambda tx: self._record(tx, item, outcome, state, now, wait)):
             self._wake_turn()
         self.tally.count(state)
+        if state is DeliveryState.PENDING and item.delivery.attempt.bit_count() == 1 and not isinstance(outcome, Sent):
+            # Attempts 1, 2, 4, 8, …: a receiver that is down is said, and does not fill the log.
+            _log.warning(
+                "not delivered yet, will be tried again",
+                connection=self.name,
+                origin=item.delivery.origin,
+                attempt=item.delivery.attempt,
+                reason=_without_token(outcome.reason, item),
+            )
         if state is DeliveryState.DEAD and not isinstance(outcome, Sent):
             _log.warning(
                 "given up",

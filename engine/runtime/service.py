@@ -165,6 +165,8 @@ class Service:
             self.meter.parked += report.parked
             if report.parked:
                 _log.error("events were parked: they make the engine fail", count=report.parked)
+            if report.quarantined:
+                _log.warning("events were quarantined: their data do not fit the contract; the overview says why", count=report.quarantined)
             self._wake_couriers(list(report.connections))
             if report.more:
                 continue

@@ -36,6 +36,7 @@ class TurnReport:
 
     decided: int = 0
     parked: int = 0
+    quarantined: int = 0
     more: bool = False  # events are still waiting
     connections: set[str] = field(default_factory=set)  # with something new in the outbox
     next_timer: dt.datetime | None = None
@@ -103,6 +104,7 @@ def _decide_all(tx: Transaction, version: Version, rows: Sequence[Waiting], now:
         _decide_all(tx, version, rows[:middle], now, report)
         _decide_all(tx, version, rows[middle:], now, report)
         return
+    report.quarantined += sum(1 for one in batch.settled if one.state is EventState.QUARANTINED)
     report.decided += len(batch.settled)
     report.more |= bool(batch.derived)
     report.connections |= {row.delivery.connection for row in batch.deliveries}

@@ -117,6 +117,10 @@ class Transaction(Protocol):
         """Accepted events by sequence number, whatever became of them."""
         ...
 
+    def set_aside(self, limit: int) -> list[tuple[Waiting, Settled]]:
+        """Events that were quarantined or parked, with why; newest first."""
+        ...
+
     def settle(self, outcomes: Sequence[Settled]) -> None: ...
 
     # objects

@@ -77,9 +77,15 @@ def _overview(tx: Transaction, service: Service) -> dict[str, Any]:
         "funnel": tx.funnel(),
         "counts": tx.counts(),
         "trouble": tx.outbox(_TROUBLE, 20),
+        "set_aside": [(waiting.event, settled.state.name.lower(), _last_line(settled.note)) for waiting, settled in tx.set_aside(20)],
         "not_sent": _reasons(tx),
         "pending": tx.outbox((DeliveryState.PENDING, DeliveryState.SENDING), 10),
     }
+
+
+def _last_line(note: str | None) -> str:
+    """Of a traceback, what went wrong; a reason is one line anyway."""
+    return (note or "").strip().rpartition("\n")[2]
 
 
 def _reasons(tx: Transaction) -> list[tuple[str, str, int]]:

@@ -8,6 +8,7 @@ import click
 
 from engine.dsl.diagnostics import Diagnostic, Severity
 
+_WIDEST = 200  # characters of a line that are shown
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
 
@@ -25,14 +26,26 @@ def _one(diagnostic: Diagnostic, texts: Mapping[str, str]) -> str:
     if span is not None and span.file in texts:
         source = texts[span.file].split("\n")[span.line - 1].rstrip("\r")
         end = span.end_column if span.end_line == span.line else len(source) + 1
-        width = max(1, min(end, len(source) + 1) - span.column)
+        source, column, end = _window(source, span.column, end)
+        width = max(1, min(end, len(source) + 1) - column)
         number = str(span.line)
         # Tabs keep their width under the caret line.
-        pad = "".join("\t" if char == "\t" else " " for char in source[: span.column - 1])
+        pad = "".join("\t" if char == "\t" else " " for char in source[: column - 1])
         lines += [f" {number} | {source}", f" {' ' * len(number)} | {pad}{click.style('^' * width, fg=colour)}"]
     if diagnostic.hint:
         lines.append(f"   {click.style('hint', fg='green')}: {diagnostic.hint}")
     return "\n".join(lines) + "\n"
+
+
+def _window(source: str, column: int, end: int) -> tuple[str, int, int]:
+    """The part of a long line around the place, with the columns in it."""
+    if len(source) <= _WIDEST:
+        return source, column, end
+    first = max(0, column - 1 - _WIDEST // 2)
+    before, behind = "…" if first else "", "…" if first + _WIDEST < len(source) else ""
+    shift = first - len(before)
+    shown = before + source[first : first + _WIDEST] + behind
+    return shown, column - shift, min(end - shift, len(shown) + 1)
 
 
 def _summary(diagnostics: Sequence[Diagnostic], files: int) -> str:

@@ -21,15 +21,15 @@ _NO_NODE = (
 )
 
 
-def parse(text: str) -> tuple[list[Document], list[Comment]]:
-    """The documents of a text that the loader could read, and the comments behind the last one's end."""
-    return _Parser(text).stream()
+def parse(text: str, tokens: list[Token] | None = None) -> tuple[list[Document], list[Comment]]:
+    """The documents of a text that the loader could read, and the comments behind the last one's end. Tokens lose their comments."""
+    return _Parser(text, tokens or scan(text)).stream()
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, tokens: list[Token]) -> None:
         self.text = text
-        self.tokens = scan(text)
+        self.tokens = tokens
         self.at = 1  # behind the start of the stream
         self.last_end = 0  # where the last real token ended
 

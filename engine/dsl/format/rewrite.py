@@ -28,21 +28,23 @@ def rewrite(data: bytes, name: str, findings: Findings) -> str | None:
         findings.items.extend(own.items)
         return None
     text = normal_breaks(text)
-    documents, rest = parse(text)
+    tokens = scan(text)
+    kept = _kept(tokens)
+    documents, rest = parse(text, tokens)
     for document in documents:
         if document.root is not None:
             arrange(document.root.value)
     found = render(documents, rest)
     if found.encode() != data:
-        _prove(before, text, found, name)
+        _prove(before, kept, found, name)
     return found
 
 
-def _prove(before: list[Mapping], old: str, new: str, name: str) -> None:
+def _prove(before: list[Mapping], kept: Counter[str], new: str, name: str) -> None:
     findings = Findings()
     after, _ = source.parse(new.encode(), name, findings)
     same = not findings.items and len(before) == len(after) and all(map(_same, before, after))
-    if not same or _kept(scan(old)) != _kept(scan(new)):
+    if not same or kept != _kept(scan(new)):
         raise ChangedMeaningError(f"{name} was left as it is: formatting would change what it says. This is a defect; please report it")
 
 

@@ -15,6 +15,7 @@ from engine.dsl.libyaml import CParser
 BREAKS = "\n\u2028\u2029"
 _BREAK = re.compile(f"[{BREAKS}]")
 _SPLIT = re.compile(f"([{BREAKS}])")
+_PART = re.compile(f"[{BREAKS}]|#[^{BREAKS}]*")  # of what stands between two tokens
 _HEADER = re.compile(r"[|>]([0-9+-]*)")
 
 
@@ -125,18 +126,13 @@ def _raw_tokens(text: str) -> Iterator[Any]:
 def _between(text: str, start: int, end: int, breaks: int) -> tuple[list[Comment], bool]:
     """The comments between two tokens, and whether an empty line stands right in front of the later one."""
     found: list[Comment] = []
-    index = start
-    while index < end:
-        char = text[index]
-        if char in BREAKS:
+    for part in _PART.finditer(text, start, end):
+        if part[0] in BREAKS:
             breaks += 1
-        elif char == "#":
-            stop = _BREAK.search(text, index, end)
-            until = stop.start() if stop else end
-            line = text.rfind("\n", 0, index) + 1  # the rarer breaks are looked for within it, or many comments would cost their square
-            line = max(line, *(text.rfind(brk, line, index) + 1 for brk in BREAKS[1:]))
-            found.append(Comment(text[index:until].rstrip(), index, index - line, own=breaks > 0, blank=breaks > 1))
-            index, breaks = until, 0
             continue
-        index += 1
+        index = part.start()
+        line = text.rfind("\n", 0, index) + 1  # the rarer breaks are looked for within it, or many comments would cost their square
+        line = max(line, *(text.rfind(brk, line, index) + 1 for brk in BREAKS[1:]))
+        found.append(Comment(part[0].rstrip(), index, index - line, own=breaks > 0, blank=breaks > 1))
+        breaks = 0
     return found, breaks > 1

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.model.events import Event
-from engine.store.protocol import Incoming, Settled, Timer, Waiting
+from engine.store.protocol import EventState, Incoming, Settled, Timer, Waiting
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, micros
 
 _EVENT = "seq, part, source, id, type, time, data, outcome, subjects"
@@ -59,6 +59,13 @@ class EventRows(Rows):
                 {row[0]: _waiting(row) for row in self.db.execute(f"SELECT {_EVENT} FROM event WHERE seq IN ({marks(some)})", some)}
             )
         return found
+
+    def set_aside(self, limit: int) -> list[tuple[Waiting, Settled]]:
+        rows = self.db.execute(
+            f"SELECT {_EVENT}, state, note FROM event WHERE state IN (?, ?) ORDER BY seq DESC LIMIT ?",
+            (int(EventState.QUARANTINED), int(EventState.PARKED), limit),
+        )
+        return [(_waiting(row[:-2]), Settled(seq=row[0], state=EventState(row[-2]), note=row[-1])) for row in rows]
 
     def settle(self, outcomes: Sequence[Settled]) -> None:
         self.db.executemany(

@@ -28,6 +28,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE UNIQUE INDEX event_once ON event (source, id);
     CREATE INDEX event_waiting ON event (seq) WHERE state = 0;
+    CREATE INDEX event_set_aside ON event (seq) WHERE state IN (2, 3);
 
     CREATE TABLE object (
         part INTEGER NOT NULL,

@@ -211,6 +211,8 @@ def _refused(error: BaseException) -> bool:
 
 def _lock(path: Path) -> IO[str]:
     """Holds the store for this process; the kernel lets go of it when the process ends, however it ends."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise StoreError(f"the store {path} is no regular file. Choose another place with --store")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.with_name(path.name + ".lock").open("a+")
@@ -222,6 +224,19 @@ def _lock(path: Path) -> IO[str]:
         handle.close()
         raise StoreError(f"the store {path} is in use by another process. Stop that one, or choose another store with --store") from None
     return handle
+
+
+def in_use(path: Path) -> bool:
+    """Whether a process holds the store."""
+    lock = path.with_name(path.name + ".lock")
+    if not lock.exists():
+        return False
+    with lock.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

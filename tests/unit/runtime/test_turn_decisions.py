@@ -13,10 +13,10 @@ import small_project
 import stored
 from bench import NOON, Bench, bench, event
 
-from engine.model.definitions import Text
 from engine.model.delivery import DeliveryState
 from engine.model.events import Event
 from engine.model.feedback import InvitationState
+from engine.model.texts import Text
 from engine.store.protocol import EventState
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
