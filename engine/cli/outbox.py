@@ -58,8 +58,8 @@ def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limi
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     for row in rows:
-        click.echo(
-            f"{row['id']:>7}  {row['state']:<8} {row['action']:<8} {row['origin']}  attempt {row['attempt']}  due {row['due']}  {row['reason'] or ''}"
-        )
+        due = str(row["due"])[:19]
+        line = f"{row['id']:>7}  {row['state']:<8} {row['action']:<8} {row['origin']}  attempt {row['attempt']}  due {due}"
+        click.echo(f"{line}  {row['reason'] or ''}".rstrip())
     click.echo(f"{len(rows)} of the outbox", err=True)
     return 0

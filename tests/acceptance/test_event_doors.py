@@ -108,7 +108,7 @@ async def test_data_that_do_not_fit_are_acknowledged_and_kept_aside(daemon: Daem
         ('{"specversion": "1.0", "id": "x", "source": "s", "type": "t", "time": "noon"}', "`time` must be an instant"),
         (b"\xff", "no JSON in UTF-8"),
         ('{"specversion": "1.0", "id": "x", "source": "s", "type": "t", "data": {"note": "\\ud800"}}', "no JSON in UTF-8"),
-        ("[" * 200_000, "the body is no JSON"),
+        ("[" * 200_000, "the body is nested too deeply"),
     ],
 )
 async def test_a_malformed_event_is_refused_with_the_reason(daemon: Daemon, body: str | bytes, reason: str) -> None:

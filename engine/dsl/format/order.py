@@ -126,8 +126,9 @@ def _arrange(node: Node, shape: Shape) -> None:
             _arrange(entry.value, inner)
     places = {key: place for place, key in enumerate(shape.keys)}
     ordered = sorted(node.entries, key=lambda entry: places.get(_key(entry), len(places)))
+    moved = any(new is not old for new, old in zip(ordered, node.entries, strict=True))
     # An alias means the anchor before it: entries that hold one or the other do not pass each other.
-    if [e for e in ordered if _refers(e)] == [e for e in node.entries if _refers(e)]:
+    if moved and [id(entry) for entry in ordered if _refers(entry)] == [id(entry) for entry in node.entries if _refers(entry)]:
         node.entries = ordered
 
 

@@ -11,6 +11,7 @@ from engine.dsl.format.tree import Collection, Document, Entry, Node, Scalar
 
 WIDTH = 140
 _STEP = 2
+_KEPT = "\1"  # no line: an empty one behind it would belong to the block scalar above, which keeps all of its own
 _PRAGMA = "sounding:"  # in a comment: it speaks of its line or the next one, which must then stay one line
 
 
@@ -39,7 +40,17 @@ def render(documents: list[Document], rest: list[Comment]) -> str:
     for document in documents:
         lines += _document(document)
     lines += _comments(rest, 0, first=not lines or bool(documents and documents[-1].end))
-    return "".join(line.removesuffix(scalars.ENDED) if line.endswith(scalars.ENDED) else line + "\n" for line in lines)
+    return "".join(_ended(lines))
+
+
+def _ended(lines: list[str]) -> Iterator[str]:
+    kept = False
+    for line in lines:
+        if line == _KEPT:
+            kept = True
+        elif line or not kept:
+            yield line.removesuffix(scalars.ENDED) if line.endswith(scalars.ENDED) else line + "\n"
+            kept = False
 
 
 def _document(document: Document) -> Iterator[str]:
@@ -112,7 +123,8 @@ def _scalar(entry: Entry, value: Scalar, indent: int, opening: str) -> list[str]
     line = _join(opening, text)
     first, broken, others = line.partition("\n")
     if value.body is not None:
-        return [_with_end(first, entry.end, indent), *([others] if broken else [])]
+        keeps = value.body.chomping == "+"
+        return [_with_end(first, entry.end, indent), *([others] if broken else []), *([_KEPT] if keeps else [])]
     end = _loose(entry.end) if broken else entry.end
     if entry.own_line and entry.key is not None and len(first) > WIDTH:
         return [opening, _with_end(" " * (indent + _STEP) + text, end, indent)]

@@ -211,9 +211,9 @@ def _refused(error: BaseException) -> bool:
 
 def _lock(path: Path) -> IO[str]:
     """Holds the store for this process; the kernel lets go of it when the process ends, however it ends."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise StoreError(f"the store {path} is no regular file. Choose another place with --store")
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise StoreError(f"the store {path} is no regular file. Choose another place with --store")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.with_name(path.name + ".lock").open("a+")
     except OSError as error:
@@ -229,13 +229,15 @@ def _lock(path: Path) -> IO[str]:
 def in_use(path: Path) -> bool:
     """Whether a process holds the store."""
     lock = path.with_name(path.name + ".lock")
-    if not lock.exists():
-        return False
-    with lock.open("a+") as handle:
-        try:
+    try:
+        if not lock.exists():
+            return False
+        with lock.open("a+") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # whoever opens it next is told why it cannot be had
     return False
 
 

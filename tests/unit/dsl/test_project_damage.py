@@ -18,9 +18,23 @@ from engine.rules.compile import RuleSet
 
 EVERYTHING = Path(__file__).parents[2] / "fixtures" / "good" / "everything"
 JUNK: list[object] = [
-    *(None, True, 0, -1, 5, 2.5, float("inf"), 10**30, "", " ", "x", "nps", "contact", "contact.tier", "score", "{{ x }}", "{{", "{% if", "2d"),
-    *("999999y", "0d", "25%", "*", "a.b.c", "survey.*.answered", "$x", "Ж😀", "\x85\u2028", "not a and (b", [], {}, [[]], [None], {"a": None}),
-    *({"x": "y"}, ["x"], {"env": "X"}, {"": ""}, [{"if": "true"}], {"ru": "x", "en": ""}, {"type": "matrix"}, {"nps": "score"}, "true", "none"),
+    *(None, True, 0, -1, 5, 2.5, float("inf"), 10**30, "", " ", "x", "nps", "contact", "contact.tier", "score", "{{ x }}", "{{"),
+    *("{% if", "2d", "999999y", "0d", "25%", "*", "a.b.c", "survey.*.answered", "$x", "Ж😀", "\x85\u2028", "not a and (b"),
+    *(
+        [],
+        {},
+        [[]],
+        [None],
+        {"a": None},
+        {"x": "y"},
+        ["x"],
+        {"env": "X"},
+        {"": ""},
+        [{"if": "true"}],
+        {"ru": "x", "en": ""},
+        {"type": "matrix"},
+    ),
+    *({"nps": "score"}, "true", "none"),
 ]
 
 Place = tuple[list[object] | dict[object, object], object]

@@ -54,6 +54,10 @@ CASES = {
     "a block scalar that begins with blanks": ("a: |4\n      x\n", "a: |2\n    x\n"),
     "an indicator that nothing needs": ("a: |3-\n   x\n", "a: |-\n  x\n"),
     "empty lines that a block scalar keeps": ("a: |+\n x\n\n\nb: 1\n", "a: |+\n  x\n\n\nb: 1\n"),
+    "an empty line that would become text": (
+        "survey: a\ntitle: |+\n  t\nz: 1\n\nabout: deal\n\npages: []\n",
+        "survey: a\n\nabout: deal\ntitle: |+\n  t\npages: []\nz: 1\n",
+    ),
     "a block scalar without a last break": ("a: |\n  x", "a: |-\n  x\n"),
     "a text too long beside its key": (f"a:\n  {LONG * 3}\n",) * 2,
     "an explicit key": ("? a\n: b\n? c\n", "a: b\nc:\n"),
