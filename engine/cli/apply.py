@@ -40,7 +40,7 @@ async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, b
 
     by, commit = _who(), git_commit(root)
     path = store_path(url, root)
-    if socket_path(path).exists() and in_use(path):
+    if in_use(path) and socket_path(path).exists():
         said = await send(path, "/apply", {"definitions": encode(definitions), "by": by, "commit": commit})
         return int(said["deployment"]), bool(said["changed"])
     store = open_store(url, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -36,7 +37,7 @@ def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limi
     from engine.store.sqlite.store import read_only
 
     path = store_path(store, project)
-    if not path.exists():
+    if not os.path.exists(path):  # false, too, where the folder may not be looked into
         raise StoreError(f"there is no store at {path}. Run `sounding apply` first, or name one with --store")
     wanted = [DeliveryState(state) for state in states]
     lines = read_only(path, lambda tx: tx.outbox(wanted, limit))

@@ -184,6 +184,9 @@ def _events(bench: Bench, node: Node | None) -> None:
 def _carried(bench: Bench, nodes: list[Node]) -> list[str]:
     found = []
     for node in nodes:
+        if not isinstance(node, Scalar):
+            bench.error("SND103", "expected an object, or a list of objects", node.span)
+            continue
         kind = bench.literal(node)
         if kind not in bench.objects:
             bench.error("SND201", f"the data contract has no object `{kind}`", node.span, did_you_mean(kind, bench.objects))

@@ -36,7 +36,6 @@ FIELD: Schema = {
     "required": ["type"],
     "additionalProperties": False,
 }
-CARRIED: Schema = {"title": "an object, or a list of objects", "type": ["string", "array"], "items": SCALAR, "minItems": 1}
 THEME = mapping(
     "a theme",
     {
@@ -76,7 +75,7 @@ def project_schema() -> Schema:
             "public_url": SCALAR_OR_REFERENCE,
             "objects": map_of("the objects of the data contract", map_of("the fields of an object", FIELD)),
             "identity": mapping("what makes two records one person", {"contact": NAMES}),
-            "events": map_of("events", map_of("an event: {object: …, field: type}", FIELD, properties={"object": CARRIED}), EVENT_PATTERN),
+            "events": map_of("events", map_of("an event: {object: …, field: type}", FIELD), EVENT_PATTERN),
             "may_ask": EXPRESSION,
             "connections": map_of("connections", mapping("a connection", settings, ("use",))),
             "environments": map_of(

@@ -63,9 +63,9 @@ def damage(whole: list[object], chance: Random) -> None:
             del holder[key]
         case 2, _:
             other, place = chance.choice([place for document in whole for place in places(document)])
-            holder[key] = copy.deepcopy(other[place])  # type: ignore[call-overload,index]  # a key of a dict, or an index of a list
+            holder[key] = copy.deepcopy(other[place])  # type: ignore[call-overload]  # a key of a dict, or an index of a list
         case _:
-            holder[key] = copy.deepcopy(chance.choice(JUNK))  # type: ignore[call-overload,index]  # likewise
+            holder[key] = copy.deepcopy(chance.choice(JUNK))  # type: ignore[call-overload]  # likewise
 
 
 def test_undamaged_it_is_sound(tmp_path: Path) -> None:
