@@ -205,7 +205,7 @@ class Demo:
 
     def _chance(self, caught: CaughtMessage) -> random.Random:
         """What one respondent does follows from the seed and the mail, whatever the order in which mails arrive."""
-        name = f"{caught.recipients}/{caught.message['Message-ID']}"
+        name = f"{caught.recipients}/{caught.message['Subject']}"
         return random.Random(f"{self._seed}/{name}")
 
     async def _quiet(self, session: aiohttp.ClientSession, stage: Stage, show: Callable[[], None]) -> None:
