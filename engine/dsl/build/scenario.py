@@ -8,9 +8,9 @@ from engine.dsl.build.bench import Bench
 from engine.dsl.build.steps import ALL
 from engine.dsl.contract import answer_types
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.nodes import Mapping, Node, Sequence
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.model.definitions import Scenario
-from engine.model.types import Type
+from engine.model.types import Type, object_type
 
 EXPECTED = (*ALL, "invitation", "reminder")
 
@@ -38,10 +38,37 @@ def build_scenario(bench: Bench, document: Mapping, name: str) -> Scenario | Non
         name=name,
         title=bench.literal(title) if title is not None else None,
         start=begins,
-        contacts=document.data.get("contacts", {}),
-        timeline=tuple(document.data["timeline"]),
+        contacts={name: _object(person, bench.objects.get("contact")) for name, person in _entries(contacts)},
+        timeline=tuple(_object(entry, _kind(bench, entry)) for entry in timeline.items),
         at=document.span,
     )
+
+
+def _entries(node: Node | None) -> list[tuple[str, Node]]:
+    return [(name, value) for name, (_, value) in node.entries.items()] if isinstance(node, Mapping) else []
+
+
+def _kind(bench: Bench, entry: Node) -> Type:
+    """What an entry holds: objects and fields of its event, answers to its survey."""
+    assert isinstance(entry, Mapping)
+    event, survey = bench.events.get(str(entry.data.get("event"))), bench.surveys.get(str(entry.data.get("answer")))
+    data = object_type({**bench.objects, **event.fields} if event is not None else bench.objects)
+    return object_type({"data": data, "answers": object_type(answer_types(survey) if survey is not None else {})})
+
+
+def _object(node: Node, kind: Type | None) -> dict[str, object]:
+    fields = kind.fields if kind is not None else {}
+    return {name: _value(value, fields.get(name)) for name, value in _entries(node)}
+
+
+def _value(node: Node, kind: Type | None) -> object:
+    """What is written; where text is expected, a plain scalar is its source text: `phone: +79161234567` keeps its plus."""
+    if isinstance(node, Mapping):
+        return _object(node, kind)
+    if isinstance(node, Sequence):
+        return tuple(_value(item, kind.item if kind is not None else None) for item in node.items)
+    assert isinstance(node, Scalar)
+    return node.text if kind is not None and kind.is_text and node.data is not None else node.data
 
 
 def _fields(bench: Bench, kind: str, contract: Type | None, node: Node) -> None:

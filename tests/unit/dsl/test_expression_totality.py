@@ -183,6 +183,9 @@ def an_expression(draw: st.DrawFn, kind: str, depth: int) -> str:
             lambda: compare(draw(st.sampled_from(["text", "boolean", "list"])), "== !="),
             lambda: f"({part(either())}) {draw(st.sampled_from(['in', 'not in']))} ({part('list')})",
             lambda: f"({part('boolean')})|default({part('boolean')})",
+            lambda: (
+                f"{draw(st.sampled_from(['contains', 'matches']))}({part('text')}, {draw(st.sampled_from(['"vip"', "'^v.*', 'e'", "'Жк Ж'"]))})"
+            ),
         ],
         "number": [
             lambda: f"({part('number')}) {draw(st.sampled_from('+ - * / // %'.split()))} ({part('number')})",
