@@ -126,7 +126,7 @@ class Delivery:
     invitation: str | None
     answer: str | None
     subjects: Mapping[str, str] = field(default_factory=dict)
-    payload: Mapping[str, Any] = field(default_factory=dict)  # of a fetch: the hook
+    payload: Mapping[str, Any] = field(default_factory=dict)  # of a fetch: the hook; of a step: what its event changed
     respondent: bool = False  # goes to a customer, so an ambiguous send is not repeated
     state: DeliveryState = DeliveryState.PENDING
     attempt: int = 0

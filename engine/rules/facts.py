@@ -71,7 +71,7 @@ def _fit(kind: Type, value: Any) -> Any:
         case "boolean":
             return value if isinstance(value, bool) else _MISFIT
         case "integer" | "number":
-            return _fit_number(kind.kind, value)
+            return _fit_number(kind, value)
         case "one_of":
             return value if value in kind.options else _MISFIT
         case "list":
@@ -87,17 +87,15 @@ def _fit(kind: Type, value: Any) -> Any:
     return _fit_text(kind.kind, value)
 
 
-def _fit_number(kind: str, value: Any) -> Any:
+def _fit_number(kind: Type, value: Any) -> Any:
     """Numbers are doubles everywhere, so a whole one beyond 2⁵³ would be another one in a database."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return _MISFIT
-    if isinstance(value, int):
-        return value if abs(value) <= _LARGEST else _MISFIT
-    if not math.isfinite(value):
-        return _MISFIT
-    if kind == "number":
-        return value
-    return int(value) if value.is_integer() and abs(value) <= _LARGEST else _MISFIT
+    if isinstance(value, float) and (kind.kind == "number" or not value.is_integer()):
+        return value if kind.kind == "number" and math.isfinite(value) else _MISFIT
+    whole = int(value)
+    low, high = kind.range or (-_LARGEST, _LARGEST)
+    return whole if low <= whole <= high else _MISFIT
 
 
 def _fit_text(kind: str, value: Any) -> Any:
