@@ -15,6 +15,7 @@ from engine.errors import RefusedError, UsageError
 
 BACKLOG = 2048
 GRACE = 10  # seconds that open requests get at the end
+KEEP_ALIVE = 75  # seconds an idle connection is kept: longer than a proxy keeps it, so that ours is never the end that hangs up
 
 
 class _Server(uvicorn.Server):
@@ -39,6 +40,7 @@ class HttpServer:
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=KEEP_ALIVE,
         )
         self._server = _Server(config)
         self._socket = sock

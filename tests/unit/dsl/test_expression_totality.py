@@ -149,6 +149,7 @@ LEAVES: Mapping[str, list[str]] = {
     "list": [*paths_of("list"), "[]", '["vip", "standard"]', "[1, 2.5]", '["price"]', "[contact.born]", "[none, 1]"],
     "object": ["contact", "company", "none"],
 }
+SEARCHES = st.sampled_from(['contains({}, "vip", "Жк ж")', "contains({}, '😀')", "matches({}, '^v.*')", 'matches({}, "(Ж|e)$")'])
 KINDS = st.sampled_from([*LEAVES, "boolean", "boolean", "number", "text"])
 
 
@@ -183,9 +184,7 @@ def an_expression(draw: st.DrawFn, kind: str, depth: int) -> str:
             lambda: compare(draw(st.sampled_from(["text", "boolean", "list"])), "== !="),
             lambda: f"({part(either())}) {draw(st.sampled_from(['in', 'not in']))} ({part('list')})",
             lambda: f"({part('boolean')})|default({part('boolean')})",
-            lambda: (
-                f"{draw(st.sampled_from(['contains', 'matches']))}({part('text')}, {draw(st.sampled_from(['"vip"', "'^v.*', 'e'", "'Жк Ж'"]))})"
-            ),
+            lambda: draw(SEARCHES).format(part("text")),
         ],
         "number": [
             lambda: f"({part('number')}) {draw(st.sampled_from('+ - * / // %'.split()))} ({part('number')})",

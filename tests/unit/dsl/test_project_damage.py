@@ -88,6 +88,8 @@ def test_any_damage_is_survived(tmp_path: Path, seed: int) -> None:
         text_format.render(found, loaded.files, loaded.texts)
         if not loaded.findings.errors:
             assert loaded.definitions is not None
+            # Nothing is passed over in silence.
+            assert len(loaded.definitions.by_address()) == len(whole)
             rules = RuleSet(loaded.definitions)
             for event in rules.events:
                 rules.holding(event, {})

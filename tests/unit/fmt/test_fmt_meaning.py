@@ -287,7 +287,7 @@ def test_a_file_with_slips_is_reported_or_keeps_what_it_says(path: Path, edits: 
 
 
 @pytest.mark.soak
-@settings(max_examples=20_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(_files(), st.lists(EDITS, max_size=3))
 @example(("a: |\n |\u2028\n 'o", []), [])
 @example(("a: |+ # c\n  foo\n\u2028\n # x\nb: 1\n", []), [])
