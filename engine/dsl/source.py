@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -65,13 +65,32 @@ def find_files(root: Path) -> list[Path]:
     """The files of the project in ``root``, in a stable order. Raises UsageError where there is no project."""
     if not (root / PROJECT_FILE).is_file():
         raise UsageError(f"no {PROJECT_FILE} in {root}: a project is the folder that holds it. Name one with --project")
-    found = [root / PROJECT_FILE]
-    for folder in FOLDERS:
+    found = {root / PROJECT_FILE: None}
+    for folder in _folders(root):
         for path in sorted((root / folder).rglob("*")):
             inner = [parent for parent in path.parents if parent != root and root in parent.parents]
             if path.suffix in (".yaml", ".yml") and _is_meant(path) and not any((parent / PROJECT_FILE).is_file() for parent in inner):
-                found.append(path)
-    return found
+                found[path] = None
+    return list(found)
+
+
+def _folders(root: Path) -> tuple[str, ...]:
+    """Those that the project names with `paths`, else the usual ones."""
+    try:
+        data = (root / PROJECT_FILE).read_bytes()
+    except OSError:  # reported where it is read
+        return FOLDERS
+    for document in parse(data, PROJECT_FILE, Findings())[0] if b"paths" in data else ():
+        listing = document.get("paths")
+        if "project" in document.entries and isinstance(listing, Sequence):
+            return tuple(item.text for item in listing.items if isinstance(item, Scalar) and leads_inside(item.text))
+    return FOLDERS
+
+
+def leads_inside(folder: str) -> bool:
+    """Whether a folder that `paths` names is one of the project."""
+    path = PurePosixPath(folder)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in folder
 
 
 def _is_meant(path: Path) -> bool:

@@ -33,7 +33,7 @@ def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | Non
     limit, expect, sample = document.get("limit"), document.data.get("expect"), document.data.get("sample")
     limited = SegmentLimit(max=limit.data["max"], of=entity(bench, limit.get("of"))) if isinstance(limit, Mapping) else None
     if "rotate" in document.entries and sample is None:
-        bench.error("SND102", "`rotate` turns the sample, so the audience needs `sample`", document.key_span("rotate"))
+        bench.error("SND102", "`rotate` turns the sample, so the audience needs `sample`", document.first_key)
     if expect is not None and expect.get("min", 0) > expect.get("max", 2**31):
         bench.error("SND103", "`min` is larger than `max`", document.entries["expect"][1].span)
     if bench.errors:
@@ -128,7 +128,7 @@ def _one_start(bench: Bench, document: Mapping) -> None:
         )
     every, cron = document.get("every"), document.get("cron")
     if every is not None and str(every.data) not in _ALIGNED and "from" not in document.entries:
-        bench.error("SND102", f"`every: {every.data}` is aligned to no calendar, so it needs `from`", document.key_span("every"))
+        bench.error("SND102", f"`every: {every.data}` is aligned to no calendar, so it needs `from`", document.first_key)
     if isinstance(cron, Scalar):
         from cronsim import CronSim, CronSimError  # needed only where somebody writes cron
 

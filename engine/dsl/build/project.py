@@ -9,6 +9,7 @@ from engine.dsl.expressions.codes import is_language, is_timezone
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.scopes import of_contact
+from engine.dsl.source import leads_inside
 from engine.dsl.uses import TLS, USES
 from engine.model.definitions import Connection, EventType, Project, Secret
 from engine.model.types import TEXT, Type, object_type
@@ -17,6 +18,7 @@ from engine.model.types import TEXT, Type, object_type
 def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
     languages = _languages(bench, document.get("languages"))
     zone = _timezone(bench, document.get("timezone"))
+    _check_paths(bench, document.get("paths"))
     _objects(bench, document.get("objects"))
     may_ask = document.get("may_ask")
     # What is wrong with it may follow from what is wrong with the fields that it reads.
@@ -71,6 +73,12 @@ def _languages(bench: Bench, node: Node | None) -> tuple[str, ...]:
         if not is_language(item.text):
             bench.error("SND103", f"`{item.text}` is no language code (ISO 639-1, as `ru`, `uk`, `en`)", item.span)
     return tuple(bench.literal(item) for item in node.items)
+
+
+def _check_paths(bench: Bench, node: Node | None) -> None:
+    for item in node.items if isinstance(node, Sequence) else ():
+        if not leads_inside(bench.literal(item)):
+            bench.error("SND103", f"`{item.data}` leads out of the project", item.span, "name a folder below the one of sounding.yaml")
 
 
 def _timezone(bench: Bench, node: Node | None) -> str:
@@ -131,7 +139,7 @@ def _connections(bench: Bench, node: Node | None) -> None:
             elif setting == "fields":
                 settings[setting] = _fields(bench, setting_node)
             elif setting == "dkim":
-                settings[setting] = _dkim(bench, setting_node)
+                settings[setting] = _dkim(bench, setting_key, setting_node)
             elif setting == "tls" and isinstance(setting_node, Scalar) and setting_node.text not in TLS:
                 bench.error(
                     "SND103", f"`{setting_node.text}` is not how a line is secured", setting_node.span, did_you_mean(setting_node.text, TLS)
@@ -143,10 +151,10 @@ def _connections(bench: Bench, node: Node | None) -> None:
         bench.connections[name] = Connection(name=name, use=kind, settings=settings, at=value.span)
 
 
-def _dkim(bench: Bench, node: Node) -> dict[str, object]:
+def _dkim(bench: Bench, key: Scalar, node: Node) -> dict[str, object]:
     assert isinstance(node, Mapping)
     for missing in sorted({"selector", "key"} - set(node.entries)):
-        bench.error("SND102", f"a DKIM key needs `{missing}`", node.first_key)
+        bench.error("SND102", f"a DKIM key needs `{missing}`", key.span)
     return {name: bench.setting(value, secret_only=name == "key") for name, (_, value) in node.entries.items()}
 
 

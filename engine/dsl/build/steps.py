@@ -154,7 +154,7 @@ def _wait_for(bench: Bench, node: Mapping, place: Place) -> Step | None:
     finally:
         bench.events = known
     if "at_most" not in node.entries:
-        bench.error("SND102", "`wait_for` needs `at_most`: no wait goes on for ever", node.key_span("wait_for"))
+        bench.error("SND102", "`wait_for` needs `at_most`: no wait goes on for ever", node.first_key)
     return replace(_empty(node, "wait_for"), events=found, at=node.key_span("wait_for")) if found is not None else None
 
 
@@ -165,7 +165,7 @@ def _action(bench: Bench, action: str, node: Mapping, place: Place) -> Step | No
     if action == "ask":
         found = _ask(bench, content, place)
     elif action == "emit":
-        found = _emit(bench, content, place)
+        found = _emit(bench, content, node.key_span(action), place)
     else:
         here = node.key_span(action)
         via = _via(bench, action, content, here) if action not in OWN_ACTIONS else None
@@ -215,7 +215,7 @@ def _ask(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
     return found
 
 
-def _emit(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
+def _emit(bench: Bench, node: Mapping, here: Span, place: Place) -> dict[str, object]:
     """An event of the project's own: what it declares must be given, or carried on."""
     event_node, data = node.get("event"), node.get("data")
     assert isinstance(event_node, Scalar)
@@ -242,7 +242,7 @@ def _emit(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
         template = bench.template(value, place.names, place.known)
         if template is not None and fits(bench, template, value, wanted):
             values[key] = template
-    holder = node.key_span("data") if data is not None else node.first_key
+    holder = node.key_span("data") if data is not None else here
     for field, wanted in event.fields.items():
         if field not in given and not wanted.optional:
             bench.error("SND102", f"`{name}` needs `{field}`", holder)

@@ -328,6 +328,16 @@ def test_a_folder_with_a_project_of_its_own_is_not_read(tmp_path: Path) -> None:
     assert [path.name for path in find_files(tmp_path)] == ["sounding.yaml", "a.yaml"]
 
 
+def test_a_project_may_name_its_folders(tmp_path: Path) -> None:
+    write(tmp_path, "surveys/a.yaml", "mine/b.yaml", "mine/deep/c.yaml", "other/d.yaml")
+    write(tmp_path / "outside", "e.yaml")
+    project = tmp_path / "sounding.yaml"
+    project.write_text("project: shop\npaths: [other, mine/deep, mine, ../outside, /, nowhere]\n", encoding="utf-8")
+    assert [path.name for path in find_files(tmp_path)] == ["sounding.yaml", "d.yaml", "c.yaml", "b.yaml"]
+    project.write_text("project: shop\npaths: ['.']\n", encoding="utf-8")
+    assert sorted(path.name for path in find_files(tmp_path)) == ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "sounding.yaml"]
+
+
 def test_a_folder_without_the_file_is_no_project(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no sounding\.yaml in "):
         find_files(tmp_path)
