@@ -55,6 +55,7 @@ class CrashRun:
             feeders = [group.create_task(self._feed(one)) for one in senders]
             for _ in range(kills):
                 await self._kill()
+            await self.made.daemon.listening()  # at its new address, where the senders have to try again
             self._feeding = False
             await asyncio.wait(feeders)
             await self.made.daemon.quiet(60)
