@@ -37,6 +37,7 @@ SCALES: MappingT[str, tuple[int, int]] = {
     "stars": (1, 5),
     "smileys": (1, 5),
 }
+_MONEY: MappingT[str, Type] = {"amount": NUMBER, "currency": TEXT}
 # Fields of `contact` whose meaning the engine itself relies on.
 FIXED_FIELDS: MappingT[str, frozenset[str]] = {
     "email": frozenset({"email", "text"}),
@@ -86,9 +87,9 @@ def _named(words: list[str]) -> Type | None:
         case [kind] if kind in SCALAR_KINDS:
             return Type(kind, personal=kind in PERSONAL_KINDS)
         case ["money"]:
-            return Type("money")
+            return Type("money", fields=_MONEY)
         case ["money", currency] if re.fullmatch("[A-Z]{3}", currency):
-            return Type("money", currency=currency)
+            return Type("money", fields=_MONEY, currency=currency)
         case ["list", "of", *rest]:
             item = _named(rest)
             return Type("list", item=item, personal=item.personal) if item else None

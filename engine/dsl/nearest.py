@@ -6,12 +6,17 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that was probably meant; None where none is near."""
+    return next(iter(difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)), None)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint that names the nearest of ``known``; where none is near, the few that there are."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean `{near[0]}`?"
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean `{near}`?"
     if names and len(names) <= 12:
         return "known here: " + ", ".join(f"`{n}`" for n in names)
     return None

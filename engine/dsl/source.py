@@ -18,6 +18,7 @@ from engine.errors import UsageError
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_ALIASED = 10_000
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 # Every level of nesting needs one of these characters. libyaml's composer recurses in C, so what could be deep is measured first.
 _INDICATORS = b"[{-?:"
 _SAFE_INDICATORS = 5_000
@@ -127,7 +128,10 @@ def parse(data: bytes, name: str, findings: Findings) -> tuple[list[Mapping], st
         findings.error(refused.code, refused.message, file.within_line(refused.start, refused.end), hint=refused.hint)
     except yaml.MarkedYAMLError as error:
         message, at, hint = explain(text, error)
-        findings.error("SND001", message, file.within_line(at, at + 1), hint=hint)
+        # Newer libyamls have a limit of their own, and look ahead so far that they meet it before we meet ours.
+        deep = "nesting depth" in message
+        code, message = ("SND003", _TOO_DEEP) if deep else ("SND001", message)
+        findings.error(code, message, file.within_line(at, at + 1), hint=hint)
     except yaml.reader.ReaderError as error:
         at = len(text.encode()[: error.position].decode())  # libyaml counts bytes here
         findings.error("SND001", f"the character U+{ord(text[at]):04X} is not allowed in YAML", file.within_line(at, at + 1))
@@ -173,7 +177,7 @@ def _check_depth(text: str) -> None:
 
 
 def _too_deep(at: int) -> _RefusedError:
-    return _RefusedError("SND003", f"nested more than {MAX_DEPTH} levels deep", at, at + 1)
+    return _RefusedError("SND003", _TOO_DEEP, at, at + 1)
 
 
 class _Builder:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.dsl.expressions.check import Checker, Facts, Problem
+from engine.dsl.expressions.check import Checker, Facts
+from engine.dsl.expressions.comparing import Problem
 from engine.dsl.expressions.functions import KEYWORDS
 from engine.dsl.expressions.likeness import printable
 from engine.dsl.expressions.parse import ParseError, parse

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
-from engine.dsl.expressions.check import Checker, Facts, Problem
+from engine.dsl.expressions.check import Checker, Facts
 from engine.dsl.expressions.codes import wrong_literal
+from engine.dsl.expressions.comparing import Problem
 from engine.dsl.expressions.parse import ParseError, parse
 from engine.dsl.expressions.tree import Literal
 from engine.dsl.expressions.unparse import unparse

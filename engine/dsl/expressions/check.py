@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from engine.dsl.expressions import tree as p
-from engine.dsl.expressions.codes import wrong_literal
+from engine.dsl.expressions.comparing import Judge, Problem, amounts
 from engine.dsl.expressions.functions import CALLABLE, FILTERS, FUNCTIONS, TEXTS, Function
 from engine.dsl.expressions.likeness import EMPTY, alike, common, literal_type, name_of, printable
 from engine.dsl.expressions.tree import path_text, width
@@ -25,17 +25,6 @@ MAX_CHAINS = 6  # chained comparisons in one another: each reads its middle oper
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that the checker refuses, at an offset of the expression's text."""
-
-    code: str
-    message: str
-    offset: int
-    length: int = 1
-    hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Checked:
     """A term with what is known where it is true, and where it is false."""
 
@@ -45,7 +34,7 @@ class _Checked:
 
 
 @dataclass(slots=True)
-class Checker:
+class Checker(Judge):
     """Checks one expression against the names that its place may read."""
 
     names: Mapping[str, Type]
@@ -65,21 +54,10 @@ class Checker:
         checked = self._check(node, self.known)
         return None if checked is None or self.problems else checked.term
 
-    def _refuse(self, code: str, message: str, offset: int, length: int = 1, hint: str | None = None) -> None:
-        self.problems.append(Problem(code, message, offset, max(length, 1), hint))
-
     def _present(self, node: p.Node, known: Facts, use: str) -> t.Term | None:
         """A term that is never missing."""
         checked = self._check(node, known)
-        return None if checked is None or not self._is_there(checked.term, node, use) else checked.term
-
-    def _is_there(self, term: t.Term, node: p.Node, use: str) -> bool:
-        if term.type.optional:
-            path = path_text(node)
-            what = f"`{path}`" if path else name_of(term.type) if term.type.kind == "none" else "this value"
-            guard = f"write `{path} is not none and …` before it, or `{path}|default(…)`" if path else "add `|default(…)`"
-            self._refuse("SND305", f"{what} may be missing, so it cannot {use}", node.offset, width(node), guard)
-        return not term.type.optional
+        return None if checked is None or not self.is_there(checked.term, node, use) else checked.term
 
     def _boolean(self, node: p.Node, known: Facts) -> _Checked | None:
         checked = self._check(node, known)
@@ -88,9 +66,9 @@ class Checker:
         kind = checked.term.type
         if kind.kind != "boolean":
             hint = f'compare it: `{path_text(node)} == "…"`' if kind.is_text and path_text(node) else "compare it with something"
-            self._refuse("SND307", f"a condition must be true or false, but this is {name_of(kind)}", node.offset, width(node), hint)
+            self.refuse("SND307", f"a condition must be true or false, but this is {name_of(kind)}", node.offset, width(node), hint)
             return None
-        return checked if self._is_there(checked.term, node, "be used as true or false") else None
+        return checked if self.is_there(checked.term, node, "be used as true or false") else None
 
     def _check(self, node: p.Node, known: Facts) -> _Checked | None:
         match node:
@@ -132,7 +110,7 @@ class Checker:
                 hint = (
                     f"`{node.name}` is a function: write `{node.name}(…)`" if node.name in CALLABLE else did_you_mean(node.name, self.names)
                 )
-                self._refuse("SND302", f"`{node.name}` is not known here", node.offset, len(node.name), hint)
+                self.refuse("SND302", f"`{node.name}` is not known here", node.offset, len(node.name), hint)
                 return None
             path: Path = (node.name,)
             kind = found
@@ -140,15 +118,15 @@ class Checker:
             base = self._check(node.base, known)
             if base is None:
                 return None
-            if not isinstance(base.term, t.Load) or base.term.type.kind != "object":
+            if not isinstance(base.term, t.Load) or base.term.type.kind not in ("object", "money"):
                 what = name_of(base.term.type)
-                self._refuse("SND303", f"{what} has no attributes", node.name_offset, len(node.name))
+                self.refuse("SND303", f"{what} has no attributes", node.name_offset, len(node.name))
                 return None
             attribute = base.term.type.fields.get(node.name)
             if attribute is None:
                 owner = ".".join(base.term.path)
                 hint = did_you_mean(node.name, base.term.type.fields)
-                self._refuse("SND303", f"`{owner}` has no `{node.name}`", node.name_offset, len(node.name), hint)
+                self.refuse("SND303", f"`{owner}` has no `{node.name}`", node.name_offset, len(node.name), hint)
                 return None
             path = (*base.term.path, node.name)
             kind = attribute.maybe() if base.term.type.optional else attribute
@@ -165,7 +143,7 @@ class Checker:
         kind = next((term.type for term in terms if term.type.kind != "none"), NONE)
         for position, term in enumerate(terms):
             if not alike(kind, term.type):
-                self._refuse(
+                self.refuse(
                     "SND304",
                     f"a list holds one type: {name_of(kind)} and {name_of(term.type)} differ",
                     node.items[position].offset,
@@ -182,13 +160,15 @@ class Checker:
         gathered: Facts = _NOTHING_KNOWN
         other: list[Facts] = []
         complete = True
+        guard_refused = False
         for operand in node.operands:
             before = len(self.problems)
             checked = self._boolean(operand, known | gathered)
-            if not complete:  # the operand that was refused may have been the guard of this one
+            if guard_refused:  # what may be missing here, it may have ruled out
                 self.problems[before:] = [problem for problem in self.problems[before:] if problem.code != "SND305"]
             if checked is None:
                 complete = False
+                guard_refused |= p.tests_for_none(operand)
                 continue
             terms.append(checked.term)
             gathered |= checked.if_true if both else checked.if_false
@@ -203,7 +183,7 @@ class Checker:
     def _chain(self, node: p.Chain, known: Facts) -> _Checked | None:
         nodes = [node.first, *(operand for _, operand in node.links)]
         if len(nodes) > 2 and self._chains == MAX_CHAINS:
-            self._refuse("SND301", f"more than {MAX_CHAINS} chained comparisons in one another", node.offset, 1, "join them with `and`")
+            self.refuse("SND301", f"more than {MAX_CHAINS} chained comparisons in one another", node.offset, 1, "join them with `and`")
             return None
         self._chains += len(nodes) > 2
         operands = [self._check(operand, known) for operand in nodes]
@@ -214,7 +194,7 @@ class Checker:
         links, facts, if_false = [], _NOTHING_KNOWN, _NOTHING_KNOWN
         for position, (op, _) in enumerate(node.links):
             left, right = (_narrowed(term, facts) for term in terms[position : position + 2])
-            link = self._link(op, left, right, nodes[position], nodes[position + 1])
+            link = self._link(op, *amounts(left, right), nodes[position], nodes[position + 1])
             if link is None:
                 return None
             links.append(link.term)
@@ -227,13 +207,13 @@ class Checker:
         if op in ("in", "not in"):
             return self._within(op, a, b, a_node, b_node)
         equality = op in ("==", "!=")
-        if not equality and not all([self._is_there(a, a_node, "be compared"), self._is_there(b, b_node, "be compared")]):
+        if not equality and not all([self.is_there(a, a_node, "be compared"), self.is_there(b, b_node, "be compared")]):
             return None
-        if not self._comparable(a, b, a_node, b_node):
+        if not self.comparable(a, b, a_node, b_node):
             return None
         if not equality and not (a.type.is_number or a.type.kind in ("date", "datetime")):
             hint = "compare with `==`, `!=` or `in`"
-            self._refuse("SND304", f"{name_of(a.type)} has no order, so `{op}` means nothing", a_node.offset, width(a_node), hint)
+            self.refuse("SND304", f"{name_of(a.type)} has no order, so `{op}` means nothing", a_node.offset, width(a_node), hint)
             return None
         term = t.Compare(type=BOOLEAN, op=op, left=a, right=b, offset=a_node.offset)
         facts = _known_by_equality(a, b) if equality else _NOTHING_KNOWN
@@ -243,14 +223,15 @@ class Checker:
         kind = collection.type
         if kind.kind != "list" or kind.item is None:
             hint = 'write the values in brackets: `in ["a", "b"]`'
-            self._refuse("SND309", f"`{op}` needs a list, but this is {name_of(kind)}", node.offset, width(node), hint)
+            self.refuse("SND309", f"`{op}` needs a list, but this is {name_of(kind)}", node.offset, width(node), hint)
             return None
-        members = [(replace(collection, type=kind.item), node)]
+        item, member = amounts(item, replace(collection, type=kind.item))
+        members = [(member, node)]
         if isinstance(collection, t.Listing) and isinstance(node, p.ListOf):
             members = list(zip(collection.items, node.items, strict=True))
         # One that is of another type says it for all; of the values, each is judged.
-        like = all(self._like(item, one, item_node, one_node) for one, one_node in members)
-        fits = [self._literals_fit(item, one, item_node, one_node) for one, one_node in members if like]
+        like = all(self.like(item, one, item_node, one_node) for one, one_node in members)
+        fits = [self.literals_fit(item, one, item_node, one_node) for one, one_node in members if like]
         if not like or not all(fits):
             return None
         term: t.Term = t.Within(type=BOOLEAN, item=item, collection=collection, offset=item_node.offset)
@@ -259,40 +240,6 @@ class Checker:
         if op == "in":
             return _Checked(term, facts)
         return _Checked(t.Not(type=BOOLEAN, operand=term, offset=item_node.offset), _NOTHING_KNOWN, facts)
-
-    def _comparable(self, a: t.Term, b: t.Term, a_node: p.Node, b_node: p.Node) -> bool:
-        """Whether two terms are of like types, and a literal is a value that the other side can have."""
-        return self._like(a, b, a_node, b_node) and self._literals_fit(a, b, a_node, b_node)
-
-    def _like(self, a: t.Term, b: t.Term, a_node: p.Node, b_node: p.Node) -> bool:
-        if "object" in (a.type.kind, b.type.kind) or not alike(a.type, b.type):
-            blamed = a_node if isinstance(a_node, p.Literal) and not isinstance(b_node, p.Literal) else b_node
-            hint = None
-            for term, other in ((a, b), (b, a)):
-                digits = term.value.strip().lstrip("-") if isinstance(term, t.Constant) and isinstance(term.value, str) else ""
-                if digits.isdigit() and other.type.is_number:
-                    hint = f"write the number without quotes: `{digits}`"
-            self._refuse("SND304", f"{name_of(a.type)} and {name_of(b.type)} cannot be compared", blamed.offset, width(blamed), hint)
-            return False
-        return True
-
-    def _literals_fit(self, a: t.Term, b: t.Term, a_node: p.Node, b_node: p.Node) -> bool:
-        return self._literal_fits(a_node, b.type) and self._literal_fits(b_node, a.type)
-
-    def _literal_fits(self, node: p.Node, kind: Type) -> bool:
-        """Whether a literal, or each literal of a list, is a value that ``kind`` can have."""
-        if isinstance(node, p.ListOf) and kind.item is not None:
-            fits = [self._literal_fits(item, kind.item) for item in node.items]
-            return all(fits)
-        if not isinstance(node, p.Literal) or not isinstance(node.value, str):
-            return True
-        value = node.value
-        wrong = wrong_literal(kind.kind, value)
-        if kind.options and value not in kind.options:
-            wrong = f'"{value}" is not one of {kind.required()}', frozenset(kind.options)
-        if wrong is not None:
-            self._refuse("SND306", wrong[0], node.offset, width(node), did_you_mean(value, wrong[1]))
-        return wrong is None
 
     def _none_test(self, offset: int, operand: p.Node, negated: bool, known: Facts) -> _Checked | None:
         inner = self._check(operand, known)
@@ -309,14 +256,14 @@ class Checker:
     def _number(self, node: p.Node, known: Facts, use: str) -> t.Term | None:
         term = self._present(node, known, use)
         if term is not None and not term.type.is_number:
-            self._refuse("SND304", f"{name_of(term.type)} cannot {use}: a number is needed", node.offset, width(node))
+            self.refuse("SND304", f"{name_of(term.type)} cannot {use}: a number is needed", node.offset, width(node))
             return None
         return term
 
     def _text_of(self, node: p.Node, known: Facts) -> t.Term | None:
         term = self._present(node, known, "be joined")
         if term is not None and not printable(term.type):
-            self._refuse("SND304", f"{name_of(term.type)} has no text: name the field to join", node.offset, width(node))
+            self.refuse("SND304", f"{name_of(term.type)} has no text: name the field to join", node.offset, width(node))
             return None
         return term
 
@@ -338,7 +285,7 @@ class Checker:
         function = FUNCTIONS.get(node.name)
         if function is None or function.is_filter != node.is_filter:
             known_names = FILTERS if node.is_filter else CALLABLE
-            self._refuse(
+            self.refuse(
                 "SND308", f"there is no {what} `{node.name}`", node.name_offset, len(node.name), did_you_mean(node.name, known_names)
             )
             return None
@@ -346,7 +293,7 @@ class Checker:
         least = most - function.optional_arguments
         if not least <= len(node.arguments) <= most:
             needs = str(most) if least == most else f"{least} to {most}"
-            self._refuse(
+            self.refuse(
                 "SND308",
                 f"`{node.name}` takes {needs} argument{'s' if needs != '1' else ''}, not {len(node.arguments)}",
                 node.name_offset,
@@ -368,7 +315,7 @@ class Checker:
             value = term.value if isinstance(term, t.Constant) else None
             problem = wrong(value) if isinstance(value, str) else f"`{node.name}` wants its words as they stand, in quotes"
             if problem is not None:
-                self._refuse("SND308", problem, written.offset, width(written))
+                self.refuse("SND308", problem, written.offset, width(written))
                 return False
         return True
 
@@ -376,13 +323,13 @@ class Checker:
         term = self._present(node, known, f"be given to `{name}`")
         if term is not None and term.type.kind not in function.takes[position]:
             wanted = " or ".join(sorted({"text" if k in TEXTS else k for k in function.takes[position]}))
-            self._refuse("SND304", f"`{name}` wants {wanted}, but this is {name_of(term.type)}", node.offset, width(node))
+            self.refuse("SND304", f"`{name}` wants {wanted}, but this is {name_of(term.type)}", node.offset, width(node))
             return None
         return term
 
     def _default(self, node: p.Invocation, known: Facts) -> _Checked | None:
         if len(node.arguments) != 2:
-            self._refuse("SND308", "`default` takes one argument: the value in place of a missing one", node.name_offset, len("default"))
+            self.refuse("SND308", "`default` takes one argument: the value in place of a missing one", node.name_offset, len("default"))
             return None
         operand, fallback = self._check(node.arguments[0], known), self._present(node.arguments[1], known, "stand in for another")
         if operand is None or fallback is None:
@@ -390,7 +337,7 @@ class Checker:
         kind = operand.term.type.required()
         if not alike(kind, fallback.type) or kind.kind in ("object", "none"):
             blamed = node.arguments[1]
-            self._refuse("SND304", f"{name_of(kind)} cannot fall back to {name_of(fallback.type)}", blamed.offset, width(blamed))
+            self.refuse("SND304", f"{name_of(kind)} cannot fall back to {name_of(fallback.type)}", blamed.offset, width(blamed))
             return None
         if not (isinstance(fallback, t.Constant) and fallback.value in kind.options):
             kind = common(kind, fallback.type)

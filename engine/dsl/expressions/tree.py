@@ -89,6 +89,10 @@ def children(node: Node) -> Iterator[Node]:
                 yield child
 
 
+def tests_for_none(node: Node) -> bool:
+    return isinstance(node, NoneTest) or any(tests_for_none(child) for child in children(node))
+
+
 def path_text(node: Node) -> str:
     """``contact.tier`` where the node is a path; empty where it is not."""
     match node:

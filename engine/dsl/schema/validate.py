@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 
 from engine.dsl.diagnostics import Findings
-from engine.dsl.nearest import did_you_mean
+from engine.dsl.nearest import did_you_mean, nearest
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.schema.kinds import KINDS, kind_schemas
 from engine.model.span import Span
@@ -103,7 +103,9 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
             findings.error("SND106", f"`{error.instance}` is not {title or 'a name'}", node.key_span(error.instance), address=address)
         case "required" if isinstance(node, Mapping):
             missing = next(name for name in error.validator_value if name not in node.entries and repr(name) in error.message)
-            findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
+            known = error.schema["properties"]
+            if not any(nearest(key, known) == missing for key in node.entries if key not in known):  # misspelt, it is not missing
+                findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
         case "enum":
             value = str(error.instance) if not isinstance(error.instance, (dict, list)) else _NAMES[type(error.instance)]
             known = [str(v) for v in error.validator_value]

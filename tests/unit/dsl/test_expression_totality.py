@@ -267,17 +267,17 @@ def test_the_canonical_text_has_the_same_meaning(text: str) -> None:
 
 
 def test_most_of_the_generated_expressions_are_accepted_and_some_are_refused() -> None:
-    """Or the properties above would say little."""
+    """Or the properties above would say little: a quarter of them, at least; the exact share is the generator's."""
     tally = {True: 0, False: 0}
 
-    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=300, deadline=None, database=None, derandomize=True)
     @given(KINDS.flatmap(lambda kind: an_expression(kind, 3)))
     def count(text: str) -> None:
         tally[checked(text)[0] is not None] += 1
 
     count()
-    assert tally[True] > 50
-    assert tally[False] > 20
+    assert tally[True] > 75
+    assert tally[False] > 40
 
 
 EXTREMES = {"contact": {"mrr": 1e308, "age": -400, "born": dt.date.min, "seen": dt.datetime.min.replace(tzinfo=dt.UTC)}, "score": 2**63 - 1}

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.dsl.expressions.check import MAX_CHAINS, Checker, Problem
+from engine.dsl.expressions.check import MAX_CHAINS, Checker
+from engine.dsl.expressions.comparing import Problem
 from engine.dsl.expressions.interpret import evaluate
 from engine.dsl.expressions.meaning import NOW, ZONE
 from engine.dsl.expressions.parse import parse
@@ -35,7 +36,11 @@ CONTACT = object_type(
         "seen": DATETIME,
     }
 )
+MONEY = {"amount": NUMBER, "currency": TEXT}
 NAMES: Mapping[str, Type] = {
+    "price": Type("money", fields=MONEY, currency="RUB"),
+    "paid": Type("money", fields=MONEY, currency="RUB", optional=True),
+    "fee": Type("money", fields=MONEY, optional=True),
     "contact": CONTACT,
     "company": object_type({"name": TEXT, "size": INTEGER.maybe()}, optional=True),
     "score": INTEGER,
@@ -49,6 +54,7 @@ SCOPE: Mapping[str, object] = {
     "contact": {"name": "Анна", "tier": "vip", "language": "ru", "age": 30, "employee": False, "born": dt.date(1996, 1, 1)},
     "score": 3,
     "likes": ("price",),
+    "price": {"amount": 90.5, "currency": "RUB"},
 }
 
 
@@ -130,6 +136,9 @@ def value_of(text: str) -> object:
         ('contains(«score», "x")', "SND304", None),
         ("(«contact» ~ 'x') == 'y'", "SND304", None),
         ("«contact»|length > 1", "SND304", None),
+        ("fee == «5»", "SND304", None),
+        ("price == «'90 RUB'»", "SND304", None),
+        ("(«price» ~ '') == ''", "SND304", None),
         # no order
         ('«contact.name» < "x"', "SND304", "compare with `==`, `!=` or `in`"),
         ('«contact.tier» >= "vip"', "SND304", "compare with `==`, `!=` or `in`"),
@@ -151,6 +160,8 @@ def value_of(text: str) -> object:
         ("«s»core / contact.age > 1", "SND305", "add `|default(…)`"),
         ("score < 5 or «s»core // (contact.age - 1) > 1", "SND305", None),
         ("«none» < 5", "SND305", None),
+        ("«paid» > 5", "SND305", None),
+        ("«paid.amount» > 5", "SND305", None),
         # not true or false
         ("«contact.tier»", "SND307", 'compare it: `contact.tier == "…"`'),
         ("«score» and contact.employee", "SND307", "compare it with something"),
@@ -246,6 +257,9 @@ def test_what_is_no_guard_rules_nothing_out(text: str) -> None:
         'contact.email|default("nobody") == "nobody"',
         'contact.country|default("nowhere") == "nowhere"',
         "[score, 2.5]|length == 2",
+        "price > 90 and price == 90.5 and price.amount < 100 and price.currency == 'RUB'",
+        "paid == 90 or paid is not none and paid <= price and paid.amount + 1 > 5",
+        "fee is not none and fee.currency == 'UAH' or fee.amount == 5",
     ],
 )
 def test_equality_and_membership_are_total(text: str) -> None:
@@ -255,6 +269,10 @@ def test_equality_and_membership_are_total(text: str) -> None:
 def test_an_error_in_a_guard_is_not_followed_by_what_the_guard_would_have_ruled_out() -> None:
     (problem,) = problems("contact.mmr is not none and contact.mrr > 5")
     assert (problem.code, problem.offset) == ("SND303", 8)
+
+
+def test_an_error_that_is_no_guard_hides_nothing() -> None:
+    assert [problem.code for problem in problems("contact.nme == 'x' and contact.mrr > 5")] == ["SND303", "SND305"]
 
 
 def test_each_fault_of_its_own_is_found() -> None:
@@ -328,6 +346,10 @@ def test_defaults_behind_one_another_stay_small() -> None:
         ("[] is none", False),
         ("(not true) is none", False),
         ("none is none", True),
+        ("price > 90 and 90 < price.amount and price != 91", True),
+        ("paid == price or paid == 5", False),
+        ("price in [90.5, 3] and paid not in [1]", True),
+        ("price.currency ~ ' ' ~ price.amount", "RUB 90.5"),
     ],
 )
 def test_the_meaning_of_operators_and_functions(text: str, value: object) -> None:

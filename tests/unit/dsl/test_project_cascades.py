@@ -108,6 +108,11 @@ def test_the_project_is_sound_to_begin_with(tmp_path: Path) -> None:
         ("{template: sorry}", '{template: "{{ sorry }}"}', "SND103"),
         ("when: survey.nps.answered", 'when: "{{ x }}"', "SND402"),
         ("audience: vips\nwhen", 'audience: "a{{ x }}"\nwhen', "SND103"),
+        ("when: survey.nps.answered", "wehn: survey.nps.answered", "SND101"),
+        ("  - ticket: {via: desk, title:", "  - tikcet: {via: desk, title:", "SND101"),
+        ('title: "{{ contact.name }}", body', 'tilte: "{{ contact.name }}", body', "SND101"),
+        ("{type: nps, ask: Score?}", "{typ: nps, ask: Score?}", "SND101"),
+        ('text: "{{ contact.name }}: {{ answer.category }}"', 'txet: "{{ contact.name }}"', "SND101"),
         # documents
         ("survey: nps\nmetric", "servey: nps\nmetric", "SND105"),
         ("audience: vips\nof", "audiences: vips\nof", "SND105"),

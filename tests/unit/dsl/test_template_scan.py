@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dsl.expressions.check import Problem
+from engine.dsl.expressions.comparing import Problem
 from engine.dsl.templates import MAX_BLOCKS, Scan
 from engine.model.types import INTEGER, TEXT, Type, object_type
 
