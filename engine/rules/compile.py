@@ -8,17 +8,12 @@ from dataclasses import dataclass
 import networkx as nx
 
 from engine.dsl.expressions.to_python import GLOBALS, Names, source_of
-from engine.model import terms as t
 from engine.model.definitions import Automation, Cadence, Definitions, EventType, address
 from engine.rules.graph import build_graph, event_types
+from engine.rules.needs import Needs, of_rule, promised, roots
 
 Rule = Automation | Cadence
 Conditions = Callable[[Mapping[str, object]], list[int]]
-
-
-def roots(term: t.Term) -> frozenset[str]:
-    """The names of the scope that a term reads."""
-    return frozenset(path[0] for path in t.paths(term))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +24,7 @@ class Candidate:
     rule: Rule
     needs: frozenset[str]  # objects that must be linked, or its condition has no value
     frozen: bool  # its condition reads only what never changes again
+    steps: tuple[Needs, ...]  # by step: objects that must be linked, or it is passed over; of a cadence, the one thing that it does
 
 
 class RuleSet:
@@ -51,6 +47,10 @@ class RuleSet:
         """The rules that wait for an event type; none for one that nobody waits for."""
         return self._by_event.get(event_type, ())
 
+    def candidate(self, event_type: str, address: str) -> Candidate | None:
+        """The rule of an address, where it waits for an event type."""
+        return next((one for one in self.candidates(event_type) if one.address == address), None)
+
     def holding(self, event_type: str, scope: Mapping[str, object]) -> list[Candidate]:
         """The candidates whose `if` holds, in address order."""
         candidates = self._by_event.get(event_type)
@@ -63,20 +63,18 @@ class RuleSet:
 
 
 def _index(definitions: Definitions, events: Mapping[str, EventType]) -> dict[str, tuple[Candidate, ...]]:
-    objects = frozenset(definitions.project.objects)
     found: dict[str, list[Candidate]] = {}
     for group in (definitions.automations, definitions.cadences):
         for name in sorted(group):
             for event in group[name].when:
-                found.setdefault(event, []).append(_candidate(group[name], events[event], objects))
+                found.setdefault(event, []).append(_candidate(group[name], definitions, events[event]))
     return {event: tuple(candidates) for event, candidates in found.items()}
 
 
-def _candidate(rule: Rule, event: EventType, objects: frozenset[str]) -> Candidate:
-    read = roots(rule.condition.term) & objects if rule.condition is not None else frozenset()
-    # `company` is an optional object, so it may be missing, unless the event is about it.
-    needs = read if "company" in event.objects else read - {"company"}
-    return Candidate(address=address(rule), rule=rule, needs=needs, frozen=not read)
+def _candidate(rule: Rule, definitions: Definitions, event: EventType) -> Candidate:
+    sure = promised(definitions, event)
+    read = roots(rule.condition.term) & frozenset(definitions.project.objects) if rule.condition is not None else frozenset()
+    return Candidate(address=address(rule), rule=rule, needs=read & sure, frozen=not read, steps=of_rule(rule, definitions, sure))
 
 
 def _generate(candidates: tuple[Candidate, ...]) -> Conditions:

@@ -9,6 +9,7 @@ from engine.dsl.expressions.interpret import evaluate
 from engine.model.definitions import Automation, Cadence, Step
 from engine.rules.compile import RuleSet
 from engine.rules.eligibility import may_ask
+from engine.rules.needs import absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A rule that waited for the event and did nothing, with the reason."""
+    """A rule that waited for the event, or a step of one, that did nothing, with the reason."""
 
-    address: str
+    address: str  # automation.rescue; of its first step automation.rescue/0
     reason: str
 
 
@@ -61,22 +62,24 @@ def decide(rules: RuleSet, event_type: str, scope: Mapping[str, object]) -> Deci
     for candidate in holding:
         rule = candidate.rule
         if isinstance(rule, Cadence):
-            verdict = _pre_filter(rules, rule, scope)
+            verdict = absent(candidate.steps[0], scope) or _pre_filter(rules, rule, scope)
             if verdict is not None:
                 skipped.append(Skipped(candidate.address, verdict))
                 continue
             effects.append(Ask(rule))
         else:
             for number, step in enumerate(rule.then):
-                if step.condition is None or evaluate(step.condition.term, scope):
-                    effects.append(Act(rule, number, step))
+                act = Act(rule, number, step)
+                lacking = absent(candidate.steps[number], scope)
+                if lacking is None and (step.condition is None or evaluate(step.condition.term, scope)):
+                    effects.append(act)
+                else:
+                    skipped.append(Skipped(act.origin, lacking or "if"))
         fired.append(candidate.address)
     if len(holding) < len(candidates):
         there = {candidate.address for candidate in holding}
-        for candidate in candidates:
-            if candidate.address not in there:
-                absent = sorted(need for need in candidate.needs if scope.get(need) is None)
-                skipped.append(Skipped(candidate.address, f"no {absent[0]}" if absent else "if"))
+        passed_over = (candidate for candidate in candidates if candidate.address not in there)
+        skipped += (Skipped(candidate.address, absent(candidate.needs, scope) or "if") for candidate in passed_over)
     return Decision(tuple(effects), tuple(fired), tuple(skipped))
 
 

@@ -19,6 +19,7 @@ from engine.model.events import Record
 from engine.model.feedback import Invitation, InvitationState
 from engine.respond.tokens import digest, mint
 from engine.rules.eligibility import may_send
+from engine.rules.needs import absent
 from engine.rules.scope import situation
 from engine.runtime.turn import in_sight
 from engine.store.protocol import Timer, Transaction, Waiting
@@ -84,25 +85,31 @@ def _recheck(tx: Transaction, versions: Versions, current: Version, row: Deliver
         return Claimed(delivery=row)
     # An invitation follows the newest version until it is sent; what an automation began stays with its version.
     version = current if row.action == "invite" else versions.get(tx, row.deployment)
-    scope, missing = _scope(version, row, known)
+    scope, reason = _scope(version, row, known)
     if row.action == "invite":
-        return _invitation(tx, version, row, known.invitations[row.invitation or ""], scope, missing, known.now)
-    return _step(tx, version, row, scope, missing)
+        return _invitation(tx, version, row, known.invitations[row.invitation or ""], scope, reason, known.now)
+    return _step(tx, version, row, scope, reason)
 
 
 def _scope(version: Version, row: Delivery, known: _Known) -> tuple[Mapping[str, object], str | None]:
-    """What can be read now, and what keeps it from being read: an event or a required field that is gone."""
+    """What can be read now, and what keeps it from being read: an event, a rule, an object or a required field that is gone."""
     waiting = known.events.get(row.event or 0)
     if waiting is None:
         return {}, "its event is not stored any more"
     kind = version.rules.events.get(waiting.event.type)
     if kind is None:
         return {}, f"the event {waiting.event.type} is not declared any more"
+    rule, _, step = row.origin.partition("/")
+    candidate = version.rules.candidate(kind.name, rule)
+    if candidate is None:
+        why = f"does not wait for {kind.name} any more" if rule in version.fingerprints else "is not deployed any more"
+        return {}, f"{rule} {why}"
     records = {name: known.records[name, key] for name, key in row.subjects.items() if (name, key) in known.records}
     data = {**waiting.event.data, **row.payload}
     there = situation(version.definitions, kind, data, in_sight(kind, records), known.now, version.zone)
-    refused = there.refused
-    return there.scope, f"{refused[0].path} is missing" if refused else None
+    if there.refused:
+        return there.scope, f"{there.refused[0].path} is missing"
+    return there.scope, absent(candidate.steps[int(step or 0)], there.scope)
 
 
 def give_up(tx: Transaction, row: Delivery, state: DeliveryState, reason: str) -> None:
@@ -120,16 +127,16 @@ def _invitation(
     row: Delivery,
     invitation: Invitation,
     scope: Mapping[str, object],
-    missing: str | None,
+    reason: str | None,
     now: dt.datetime,
 ) -> Claimed | None:
-    cadence = version.definitions.cadences.get(invitation.cadence)
-    if cadence is None:
-        give_up(tx, row, DeliveryState.DROPPED, f"cadence.{invitation.cadence} is not deployed any more")
-        return None
-    reason = missing or may_send(version.definitions, cadence, invitation, scope, now).reason
     if reason is not None:
         give_up(tx, row, DeliveryState.DROPPED, reason)
+        return None
+    cadence = version.definitions.cadences[invitation.cadence]
+    verdict = may_send(version.definitions, cadence, invitation, scope, now)
+    if verdict.reason is not None:
+        give_up(tx, row, DeliveryState.DROPPED, verdict.reason)
         return None
     token = mint()
     tx.add_token(digest(token), invitation.id)
@@ -146,10 +153,9 @@ def _invitation(
     return Claimed(delivery=row, version=version, scope=scope, cadence=cadence, invitation=fixed, token=token)
 
 
-def _step(tx: Transaction, version: Version, row: Delivery, scope: Mapping[str, object], missing: str | None) -> Claimed | None:
+def _step(tx: Transaction, version: Version, row: Delivery, scope: Mapping[str, object], reason: str | None) -> Claimed | None:
     name, number = row.origin.removeprefix("automation.").split("/")
     automation: Automation = version.definitions.automations[name]
-    reason = missing
     contact: Any = scope.get("contact")
     if reason is None and row.respondent and isinstance(contact, Mapping) and contact.get("opted_out"):
         reason = "contact.opted_out"

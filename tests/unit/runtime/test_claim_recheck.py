@@ -85,6 +85,21 @@ async def test_an_event_that_is_not_declared_any_more_asks_nobody(engine: Bench)
     assert await dropped(engine) == [(DeliveryState.DROPPED, "the event order.delivered is not declared any more")]
 
 
+async def test_a_cadence_that_waits_for_another_event_now_asks_nobody_for_the_old_one(engine: Bench) -> None:
+    await engine.turn(delivered())
+    old = 'survey: nps_delivery\naudience: buyers\nwhen: order.delivered\nif: event.warehouse|default("") != "test"'
+    new = "survey: csat_visit\naudience: buyers\nwhen: visit.ended\nif: contact.revenue|default(9) > 5"
+    await engine.deploy(small_project.definitions({old: new}))
+    assert await dropped(engine) == [(DeliveryState.DROPPED, "cadence.after_delivery does not wait for order.delivered any more")]
+
+
+async def test_an_object_that_is_gone_meanwhile_drops_what_reads_it(engine: Bench) -> None:
+    await engine.deploy(small_project.definitions({'event.warehouse|default("") != "test"': 'deal.title != "test"'}))
+    await engine.turn(delivered())
+    engine.store._writer.execute("DELETE FROM object WHERE kind = 'deal'")
+    assert await dropped(engine) == [(DeliveryState.DROPPED, "no deal")]
+
+
 async def test_a_required_field_that_is_missing_now_asks_nobody(engine: Bench) -> None:
     await engine.turn(delivered())
     await engine.deploy(

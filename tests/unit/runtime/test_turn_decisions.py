@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -130,6 +131,63 @@ async def test_an_event_says_which_version_decided_and_which_rules_fired(engine:
     wanted = event("help.wanted", {"contact": ADA, "topic": "size"})
     await engine.turn(wanted)
     assert engine.outcome(wanted).trace == {"deployment": 1, "fired": ["automation.help"]}
+
+
+# -- what is not linked ---------------------------------------------------------------------------------------------------
+
+WEBHOOK = "- webhook: {via: hook, data: {what: won}}"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        f"{WEBHOOK}\n    if: contact.tier is not none and days_since(contact.since) > 3",
+        '- webhook: {via: hook, data: {who: "{{ contact.since }}"}}',
+        '- ticket: {via: desk, title: "{{ contact.city|lower }}"}',
+        "- update: {contact: {tier: vip}}",
+        '- email: {via: mail, subject: Won, body: "{{ contact.city }}"}',
+        "- email: {via: mail, template: of_the_city}",
+    ],
+)
+async def test_a_step_that_reads_or_changes_what_is_not_linked_is_passed_over_with_the_reason(tmp_path: Path, step: str) -> None:
+    """Its type promises a contact, and a deal of the CRM may have none."""
+    changes = {
+        "    name: optional text\n    email": "    name: optional text\n    city: text\n    since: date\n    email",
+        WEBHOOK: f"{step}\n  {WEBHOOK}",
+        "template: thank_you\n": 'template: of_the_city\nsubject: Won\ntext: "{{ contact.city|lower }}"\n---\ntemplate: thank_you\n',
+    }
+    async with bench(tmp_path, small_project.definitions(changes)) as engine:
+        await engine.turn(event("deal.created", {"deal": {"id": "d", "title": "Coat", "stage": "new"}}))
+        assert await engine.turn(event("deal.updated", {"deal": {"id": "d", "stage": "won"}}, outcome="won")) == 0
+        trace = stored.value(engine.store.path, "SELECT trace FROM event WHERE type = 'deal.won'")
+        assert json.loads(trace)["skipped"] == {"automation.won/0": "no contact"}
+        assert [row.origin for row in await engine.deliveries() if "won" in row.origin] == ["automation.won/1"]
+
+
+async def test_a_text_that_copes_with_what_is_missing_is_said_of_what_is_not_linked(engine: Bench) -> None:
+    await engine.turn(event("help.wanted", {"topic": "size"}))
+    assert [item.delivery.origin for item in await engine.claim("desk")] == ["automation.help/0"]
+
+
+async def test_a_step_whose_guard_does_not_hold_says_so(tmp_path: Path) -> None:
+    guarded = {WEBHOOK: f"{WEBHOOK}\n    if: deal.amount is not none and deal.amount > 5"}
+    async with bench(tmp_path, small_project.definitions(guarded)) as engine:
+        await engine.turn(deal("deal.created", "won", "won"))
+        trace = json.loads(stored.value(engine.store.path, "SELECT trace FROM event WHERE type = 'deal.won'"))
+        assert (trace["fired"], trace["skipped"]) == (["automation.won"], {"automation.won/0": "if"})
+
+
+@pytest.mark.parametrize("then", ["", "after: 2d\n", "invite: about_the_deal\n"])
+async def test_a_cadence_that_reads_what_is_not_linked_asks_nobody(tmp_path: Path, then: str) -> None:
+    condition = 'if: event.warehouse|default("") != "test"\n'
+    changes = {condition: then if "invite" in then else f'if: deal.title != "Coat"\n{then}'}
+    if "invite" in then:
+        about = 'template: about_the_deal\nsubject: Hello\ntext: "{{ deal.title|lower }} {{ link }}"\n---\n'
+        changes["template: thank_you\n"] = about + "template: thank_you\n"
+    async with bench(tmp_path, small_project.definitions(changes)) as engine:
+        bare = event("order.delivered", {"contact": ADA})
+        assert await engine.turn(bare) == 0
+        assert engine.outcome(bare).trace["skipped"] == {"cadence.after_delivery": "no deal"}
 
 
 # -- updates --------------------------------------------------------------------------------------------------------------

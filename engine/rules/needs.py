@@ -1,0 +1,77 @@
+"""The objects without which a rule can be neither judged nor said: the types promise them, but an event may come without a link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.model import terms as t
+from engine.model.definitions import Automation, Cadence, Definitions, EventType, MessageTemplate, Step
+from engine.model.texts import Template, Text
+from engine.rules.scope import answered_survey
+
+Needs = frozenset[str]  # kinds of object
+_NONE: Needs = frozenset()
+
+
+def roots(term: t.Term) -> frozenset[str]:
+    """The names of the scope that a term reads."""
+    return frozenset(path[0] for path in t.paths(term))
+
+
+def promised(definitions: Definitions, event: EventType) -> Needs:
+    """The objects that are always there behind an event, by their types (``dsl/scopes.py``)."""
+    survey = answered_survey(definitions, event.name)
+    perhaps = {"company", "contact"} if survey is not None and survey.open else {"company"}
+    return frozenset(definitions.project.objects) - (perhaps - set(event.objects))
+
+
+def absent(needs: Needs, scope: Mapping[str, object]) -> str | None:
+    """The reason why a rule that needs these objects is passed over; None where all of them are linked."""
+    missing = sorted(need for need in needs if scope.get(need) is None)
+    return f"no {missing[0]}" if missing else None
+
+
+def of_rule(rule: Automation | Cadence, definitions: Definitions, sure: Needs) -> tuple[Needs, ...]:
+    """What each step of an automation needs; of a cadence, what its condition and its invitation need."""
+    if isinstance(rule, Automation):
+        return tuple(_step(step, definitions, sure) for step in rule.then)
+    condition = roots(rule.condition.term) & sure if rule.condition is not None else _NONE
+    template = definitions.templates.get(rule.invite) if rule.invite is not None else None
+    return (condition | _words(_message(template), definitions, sure),)
+
+
+def _step(step: Step, definitions: Definitions, sure: Needs) -> Needs:
+    guard = roots(step.condition.term) & sure if step.condition is not None else _NONE
+    if step.action == "update":
+        return guard | frozenset(step.content) | _words(_templates(step.content), definitions, sure)
+    name = step.content.get("template")
+    message = definitions.templates.get(name) if isinstance(name, str) else None
+    return guard | _words([*_templates(step.content), *_message(message)], definitions, sure)
+
+
+def _words(templates: Iterable[Template], definitions: Definitions, sure: Needs) -> Needs:
+    """Objects of which a text reads a field that is always there. What may be missing anyway, the text has a way with."""
+    objects = definitions.project.objects
+    return frozenset(
+        path[0]
+        for template in templates
+        for expression in template.expressions
+        for path in t.paths(expression.term)
+        if path[0] in sure and len(path) > 1 and not objects[path[0]].fields[path[1]].optional
+    )
+
+
+def _message(template: MessageTemplate | None) -> Iterator[Template]:
+    for text in (template.subject, template.text) if template is not None else ():
+        if text is not None:
+            yield from text.by_language.values()
+
+
+def _templates(content: object) -> Iterator[Template]:
+    if isinstance(content, Template):
+        yield content
+    elif isinstance(content, Text):
+        yield from content.by_language.values()
+    elif isinstance(content, dict):
+        for value in content.values():
+            yield from _templates(value)
