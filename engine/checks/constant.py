@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from engine.checks.check import Check
 from engine.checks.walk import conditions
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Definitions
+from engine.model.definitions import Definition, Project, address
 from engine.rules.analysis.domains import constant_operands
 
 
-def _run(definitions: Definitions) -> Iterator[Diagnostic]:
-    for address, key, expression in conditions(definitions):
+def _one(definition: Definition, _project: Project) -> Iterator[Diagnostic]:
+    for key, expression in conditions(definition):
         for term, always in constant_operands(expression.term):
             span = expression.place(term.offset)
             hint = "it never holds, so what depends on it never happens" if not always else "leave it out, or compare with another value"
@@ -23,7 +23,7 @@ def _run(definitions: Definitions) -> Iterator[Diagnostic]:
                 file=span.file,
                 span=span,
                 hint=hint,
-                address=address,
+                address=address(definition),
             )
 
 
@@ -35,7 +35,7 @@ CHECK = Check(
         "The condition, or the smallest operand of `and` and `or`, has the same value for all data that the contract allows: "
         "a score beyond its scale, an option excluded and wanted at once, a test for `none` on what is never missing."
     ),
-    run=_run,
+    one=_one,
     fails="""survey: example
 metric: nps
 questions:

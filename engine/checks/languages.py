@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.checks.check import Check
 from engine.checks.walk import steps
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Automation, Definition, Definitions, MessageTemplate, Project, Survey, address
+from engine.model.definitions import Automation, Definition, MessageTemplate, Project, Survey, address
 from engine.model.texts import Text
 
 
@@ -29,22 +29,21 @@ def _texts(definition: Definition) -> Iterator[Text]:
         yield from (annotation.text for annotation in definition.annotations)
 
 
-def _run(definitions: Definitions) -> Iterator[Diagnostic]:
-    wanted = definitions.project.languages
-    for definition in definitions.by_address().values():
-        for text in _texts(definition):
-            missing = [language for language in wanted if language not in text.by_language]
-            if "" in text.by_language or not missing:
-                continue
-            yield Diagnostic(
-                code=CHECK.code,
-                severity=CHECK.severity,
-                message=f"this text is missing in {', '.join(missing)}",
-                file=text.at.file,
-                span=text.at,
-                hint="the project's languages are " + ", ".join(wanted),
-                address=address(definition),
-            )
+def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
+    wanted = project.languages
+    for text in _texts(definition):
+        missing = [language for language in wanted if language not in text.by_language]
+        if "" in text.by_language or not missing:
+            continue
+        yield Diagnostic(
+            code=CHECK.code,
+            severity=CHECK.severity,
+            message=f"this text is missing in {', '.join(missing)}",
+            file=text.at.file,
+            span=text.at,
+            hint="the project's languages are " + ", ".join(wanted),
+            address=address(definition),
+        )
 
 
 CHECK = Check(
@@ -52,5 +51,5 @@ CHECK = Check(
     severity=Severity.ERROR,
     title="a text lacks a project language",
     explanation="A text written by language must be there in every language of the project: a contact would get it in the wrong one.",
-    run=_run,
+    one=_one,
 )

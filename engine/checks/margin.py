@@ -6,32 +6,31 @@ from collections.abc import Iterator
 
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Definitions, address
+from engine.model.definitions import Audience, Definition, Project, address
 from engine.stats.nps import sample_size
 
 USUAL_RESPONSE = 0.2  # where the audience says nothing else
 
 
-def _run(definitions: Definitions) -> Iterator[Diagnostic]:
-    for audience in definitions.audiences.values():
-        expect = audience.expect
-        largest = expect.max or expect.min if expect is not None else None
-        if expect is None or expect.margin is None or largest is None:
-            continue
-        rate = expect.response if expect.response is not None else USUAL_RESPONSE
-        needed = sample_size(expect.margin).n
-        answers = int(largest * rate * (audience.sample or 1.0))
-        if answers < needed:
-            span = expect.margin_at or audience.at
-            yield Diagnostic(
-                code=CHECK.code,
-                severity=CHECK.severity,
-                message=f"±{expect.margin:g} points need {needed} answers, but {largest} contacts at {rate:.0%} give about {answers}",
-                file=span.file,
-                span=span,
-                hint="widen the audience or the margin",
-                address=address(audience),
-            )
+def _one(definition: Definition, _project: Project) -> Iterator[Diagnostic]:
+    expect = definition.expect if isinstance(definition, Audience) else None
+    largest = expect.max or expect.min if expect is not None else None
+    if not isinstance(definition, Audience) or expect is None or expect.margin is None or largest is None:
+        return
+    rate = expect.response if expect.response is not None else USUAL_RESPONSE
+    needed = sample_size(expect.margin).n
+    answers = int(largest * rate * (definition.sample or 1.0))
+    if answers < needed:
+        span = expect.margin_at or definition.at
+        yield Diagnostic(
+            code=CHECK.code,
+            severity=CHECK.severity,
+            message=f"±{expect.margin:g} points need {needed} answers, but {largest} contacts at {rate:.0%} give about {answers}",
+            file=span.file,
+            span=span,
+            hint="widen the audience or the margin",
+            address=address(definition),
+        )
 
 
 _PROJECT = "project: example\nobjects: {contact: {email: optional email}}\n---\naudience: all\nof: contact\n"
@@ -43,7 +42,7 @@ CHECK = Check(
         "`expect: {margin: 5}` asks for a score known to ±5 points. The answers needed (95 %, the most varied scores) are compared with "
         "the audience times the share who answer: `response`, or 20% where nothing is said."
     ),
-    run=_run,
+    one=_one,
     fails=_PROJECT + "expect: {max: 500, margin: 5}\n",
     passes=_PROJECT + "expect: {max: 50000, margin: 5}\n",
 )

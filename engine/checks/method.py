@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Definitions, Survey, address
+from engine.model.definitions import Definition, Project, Survey, address
 from engine.model.span import Span
 
 METRIC_TYPES = frozenset({"nps", "csat", "ces", "gcr"})
@@ -19,46 +19,50 @@ def _finding(check: Check, survey: Survey, span: Span, message: str, hint: str) 
     )
 
 
-def _several(definitions: Definitions) -> Iterator[Diagnostic]:
-    for survey in definitions.surveys.values():
-        measuring = [q for q in survey.questions if q.type in METRIC_TYPES]
-        for question in measuring[1:]:
-            message = f"`{question.id}` measures a second metric beside `{measuring[0].id}`"
+def _several(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
+    if not isinstance(survey, Survey):
+        return
+    measuring = [q for q in survey.questions if q.type in METRIC_TYPES]
+    for question in measuring[1:]:
+        message = f"`{question.id}` measures a second metric beside `{measuring[0].id}`"
+        yield _finding(
+            SEVERAL, survey, question.key_at or question.at, message, "ask one metric a survey: the second answer follows the first"
+        )
+
+
+def _first(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
+    if not isinstance(survey, Survey):
+        return
+    asked = [q for q in survey.questions if q.type not in ("info", "consent")]
+    metric = survey.question(survey.metric_question) if survey.metric_question else None
+    if metric is not None and asked and asked[0].id != metric.id:
+        message = f"the metric question `{metric.id}` is not the first"
+        yield _finding(FIRST, survey, metric.key_at or metric.at, message, "ask it first: questions before it colour the score")
+
+
+def _required(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
+    if not isinstance(survey, Survey):
+        return
+    required = [q for q in survey.questions if q.required]
+    if len(required) > MOST_REQUIRED:
+        question = required[MOST_REQUIRED]
+        message = f"{len(required)} questions are required"
+        yield _finding(
+            REQUIRED, survey, question.key_at or question.at, message, f"require at most {MOST_REQUIRED}: people leave long surveys"
+        )
+
+
+def _labels(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
+    if not isinstance(survey, Survey):
+        return
+    for question in survey.questions:
+        ends = {"low", "high"} & set(question.labels)
+        if len(ends) == 1:
+            other = ({"low", "high"} - ends).pop()
+            message = f"the scale of `{question.id}` has a word at one end only"
             yield _finding(
-                SEVERAL, survey, question.key_at or question.at, message, "ask one metric a survey: the second answer follows the first"
+                LABELS, survey, question.key_at or question.at, message, f"add `{other}`: a scale with one label leans to one side"
             )
-
-
-def _first(definitions: Definitions) -> Iterator[Diagnostic]:
-    for survey in definitions.surveys.values():
-        asked = [q for q in survey.questions if q.type not in ("info", "consent")]
-        metric = survey.question(survey.metric_question) if survey.metric_question else None
-        if metric is not None and asked and asked[0].id != metric.id:
-            message = f"the metric question `{metric.id}` is not the first"
-            yield _finding(FIRST, survey, metric.key_at or metric.at, message, "ask it first: questions before it colour the score")
-
-
-def _required(definitions: Definitions) -> Iterator[Diagnostic]:
-    for survey in definitions.surveys.values():
-        required = [q for q in survey.questions if q.required]
-        if len(required) > MOST_REQUIRED:
-            question = required[MOST_REQUIRED]
-            message = f"{len(required)} questions are required"
-            yield _finding(
-                REQUIRED, survey, question.key_at or question.at, message, f"require at most {MOST_REQUIRED}: people leave long surveys"
-            )
-
-
-def _labels(definitions: Definitions) -> Iterator[Diagnostic]:
-    for survey in definitions.surveys.values():
-        for question in survey.questions:
-            ends = {"low", "high"} & set(question.labels)
-            if len(ends) == 1:
-                other = ({"low", "high"} - ends).pop()
-                message = f"the scale of `{question.id}` has a word at one end only"
-                yield _finding(
-                    LABELS, survey, question.key_at or question.at, message, f"add `{other}`: a scale with one label leans to one side"
-                )
 
 
 _SURVEY = """survey: example
@@ -71,7 +75,7 @@ SEVERAL = Check(
     severity=Severity.WARNING,
     title="more than one metric question",
     explanation="Two measures in one survey influence each other, and the survey grows. Ask one, and the other in another survey.",
-    run=_several,
+    one=_several,
     fails=_SURVEY + '  ease: {type: ces, ask: "How easy was it?"}\n',
     passes=_SURVEY,
 )
@@ -80,7 +84,7 @@ FIRST = Check(
     severity=Severity.WARNING,
     title="the metric question is not the first",
     explanation="What is asked before the metric question colours its answer, and scores of different surveys cannot be compared.",
-    run=_first,
+    one=_first,
     fails="""survey: example
 metric: nps
 questions:
@@ -94,7 +98,7 @@ REQUIRED = Check(
     severity=Severity.WARNING,
     title="more than ten required questions",
     explanation="Every required question costs answers. Require the metric, and let people skip the rest.",
-    run=_required,
+    one=_required,
     fails=_SURVEY + "".join(f'  more{n}: {{type: text, ask: "More?", required: true}}\n' for n in range(10)),
     passes=_SURVEY + "".join(f'  more{n}: {{type: text, ask: "More?", required: true}}\n' for n in range(9)),
 )
@@ -103,7 +107,7 @@ LABELS = Check(
     severity=Severity.WARNING,
     title="unbalanced labels of a scale",
     explanation="A scale with a word at one end only draws answers to that end.",
-    run=_labels,
+    one=_labels,
     fails='survey: example\nmetric: nps\nquestions:\n  score: {type: nps, ask: "Would you recommend us?", labels: {high: "Surely"}}\n',
     passes='survey: example\nmetric: nps\nquestions:\n  score: {type: nps, ask: "Would you?", labels: {low: "No", high: "Surely"}}\n',
 )

@@ -9,39 +9,38 @@ from engine.checks.walk import steps, templates
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.dsl.uses import USES
 from engine.model import terms as t
-from engine.model.definitions import Definitions, Step, address
+from engine.model.definitions import Automation, Definition, Project, Step, address
 
 
-def _goes_outside(definitions: Definitions, step: Step) -> bool:
+def _goes_outside(project: Project, step: Step) -> bool:
     """To chats and webhooks, and to an address other than the contact's own. Desks and CRMs are inside."""
     if step.via is None:
         return False
-    connection = definitions.project.connections.get(step.via)
+    connection = project.connections.get(step.via)
     if connection is None or USES[connection.use].inside:
         return False
     return step.action in ("message", "webhook") or "to" in step.content
 
 
-def _run(definitions: Definitions) -> Iterator[Diagnostic]:
-    for automation in definitions.automations.values():
-        for step in steps(automation.then):
-            if not _goes_outside(definitions, step):
-                continue
-            for template in templates(step.content):
-                for expression in template.expressions:
-                    for load in t.loads(expression.term):
-                        if load.type.personal:
-                            path = ".".join(load.path)
-                            span = expression.place(load.offset, len(path))
-                            yield Diagnostic(
-                                code=CHECK.code,
-                                severity=CHECK.severity,
-                                message=f"`{path}` is personal, and `{step.via}` is outside",
-                                file=span.file,
-                                span=span,
-                                hint="leave it out, link to the case instead, or declare the field `personal: false`",
-                                address=address(automation),
-                            )
+def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
+    for step in steps(definition.then) if isinstance(definition, Automation) else ():
+        if not _goes_outside(project, step):
+            continue
+        for template in templates(step.content):
+            for expression in template.expressions:
+                for load in t.loads(expression.term):
+                    if load.type.personal:
+                        path = ".".join(load.path)
+                        span = expression.place(load.offset, len(path))
+                        yield Diagnostic(
+                            code=CHECK.code,
+                            severity=CHECK.severity,
+                            message=f"`{path}` is personal, and `{step.via}` is outside",
+                            file=span.file,
+                            span=span,
+                            hint="leave it out, link to the case instead, or declare the field `personal: false`",
+                            address=address(definition),
+                        )
 
 
 _PROJECT = """project: example
@@ -62,7 +61,7 @@ CHECK = Check(
         "E-mail addresses, phone numbers and text answers are personal. A chat or a webhook keeps what it is sent beyond the reach of "
         "retention and erasure. Desks and CRMs count as inside."
     ),
-    run=_run,
+    one=_one,
     fails=_PROJECT
     + "automation: tell\nwhen: survey.example.answered\n"
     + """then: [{message: {via: chat, text: "{{ contact.email|default('-') }}: {{ score }}"}}]\n""",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingT
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 from engine.checks import constant, contrast, ignore, languages, margin, method, personal, unused
 from engine.checks.check import Check
 from engine.dsl import source
-from engine.dsl.diagnostics import Findings, Severity
+from engine.dsl.diagnostics import Diagnostic, Findings, Severity
 from engine.dsl.load import Loaded, load
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping
-from engine.model.definitions import Project
+from engine.model.definitions import Definitions, Project
 
 CHECKS: tuple[Check, ...] = (
     languages.CHECK,
@@ -24,9 +25,8 @@ CHECKS: tuple[Check, ...] = (
     *method.CHECKS,
     margin.CHECK,
 )
-# These judge whole projects: where a definition was refused, "nothing uses it" would only follow from that.
-_WHOLE = frozenset({unused.CHECK.code})
-_CODES = frozenset(check.code for check in CHECKS)
+_BY_CODE = {check.code: check for check in CHECKS}
+_CODES = frozenset(_BY_CODE)
 # What a project may turn off or weigh differently; an error of reading or typing stays one.
 ADJUSTABLE = _CODES | {ignore.INCOMPLETE, ignore.UNUSED}
 
@@ -36,15 +36,31 @@ def check_project(root: Path) -> Loaded:
     loaded = load(root)
     findings = loaded.findings
     if loaded.definitions is not None:
-        sound = not findings.errors
-        for check in CHECKS:
-            if sound or check.code not in _WHOLE:
-                findings.items.extend(check.run(loaded.definitions))
+        findings.items.extend(run_checks(loaded.definitions, sound=not findings.errors))
         judge_codes(loaded.definitions.project, loaded.texts, findings)
     ignore.apply_ignores(findings, loaded.texts, _CODES)
     if loaded.definitions is not None:
         apply_severities(findings, loaded.definitions.project.checks)
     return loaded
+
+
+def run_checks(definitions: Definitions, *, sound: bool) -> Iterator[Diagnostic]:
+    """What the checks find. ``sound``: no definition was refused."""
+    project = definitions.project
+    groups: dict[tuple[str, str], list[object]] = {}
+    by_address = definitions.by_address()
+    for address in sorted(by_address):
+        definition = by_address[address]
+        for check in CHECKS:
+            if check.one is not None:
+                yield from check.one(definition, project)
+            if check.facts is not None and (sound or not check.whole):
+                for group, fact in check.facts(definition, project):
+                    groups.setdefault((check.code, group), []).append(fact)
+    for (code, group), facts in groups.items():
+        judge = _BY_CODE[code].judge
+        assert judge is not None
+        yield from judge(group, facts, project)
 
 
 def judge_codes(project: Project, texts: MappingT[str, str], findings: Findings) -> None:

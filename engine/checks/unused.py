@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.checks.check import Check
 from engine.checks.walk import steps
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Audience, Definitions, MessageTemplate, address
+from engine.model.definitions import Audience, Automation, Cadence, Definition, MessageTemplate, Project, address
+from engine.model.span import Span
+
+_USED = None  # the fact of an address that something uses; one that is declared has its place
 
 
-def _run(definitions: Definitions) -> Iterator[Diagnostic]:
-    used = {f"audience.{cadence.audience}" for cadence in definitions.cadences.values()}
-    used |= {f"template.{cadence.invite}" for cadence in definitions.cadences.values() if cadence.invite is not None}
-    used |= {f"template.{cadence.remind.template}" for cadence in definitions.cadences.values() if cadence.remind is not None}
-    used |= {f"audience.{name}" for audience in definitions.audiences.values() for name in audience.exclude}
-    for automation in definitions.automations.values():
-        for step in steps(automation.then):
-            used |= {f"template.{step.content[key]}" for key in ("template", "invite") if key in step.content}
-            used |= {f"audience.{step.content[key]}" for key in ("audience",) if key in step.content}
-    declared: list[Audience | MessageTemplate] = [*definitions.audiences.values(), *definitions.templates.values()]
-    for definition in declared:
-        name = address(definition)
-        if name not in used:
+def _facts(definition: Definition, _project: Project) -> Iterator[tuple[str, Span | None]]:
+    match definition:
+        case Audience():
+            yield address(definition), definition.at
+            yield from ((f"audience.{name}", _USED) for name in definition.exclude)
+        case MessageTemplate():
+            yield address(definition), definition.at
+        case Cadence():
+            yield f"audience.{definition.audience}", _USED
+            if definition.invite is not None:
+                yield f"template.{definition.invite}", _USED
+            if definition.remind is not None and definition.remind.template is not None:
+                yield f"template.{definition.remind.template}", _USED
+        case Automation():
+            for step in steps(definition.then):
+                yield from ((f"template.{step.content[key]}", _USED) for key in ("template", "invite") if key in step.content)
+                if "audience" in step.content:
+                    yield f"audience.{step.content['audience']}", _USED
+
+
+def _judge(group: str, facts: Sequence[Span | None], _project: Project) -> Iterator[Diagnostic]:
+    if _USED in facts:
+        return
+    for at in facts:
+        if at is not None:
             yield Diagnostic(
                 code=CHECK.code,
                 severity=CHECK.severity,
-                message=f"nothing uses `{name}`",
-                file=definition.at.file,
-                span=definition.at,
+                message=f"nothing uses `{group}`",
+                file=at.file,
+                span=at,
                 hint="use it or delete it",
-                address=name,
+                address=group,
             )
 
 
@@ -39,5 +54,7 @@ CHECK = Check(
     severity=Severity.INFO,
     title="a definition that nothing uses",
     explanation="An audience no cadence asks and a template no message is made of do nothing. Often a name was mistyped elsewhere.",
-    run=_run,
+    facts=_facts,
+    judge=_judge,
+    whole=True,
 )

@@ -1,10 +1,10 @@
-"""Everything that checks look at, with the address of the definition that it is in."""
+"""What checks look at in a definition."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.model.definitions import Automation, Definitions, Step, Survey, address
+from engine.model.definitions import Audience, Automation, Cadence, Definition, Project, Step, Survey
 from engine.model.terms import Expression
 from engine.model.texts import Template, Text
 
@@ -17,24 +17,21 @@ def steps(of: tuple[Step, ...]) -> Iterator[Step]:
             yield from steps(inner)
 
 
-def conditions(definitions: Definitions) -> Iterator[tuple[str, str, Expression]]:
-    """Every condition: the address, the key that it stands under, and the expression."""
-    project = definitions.project
-    if project.may_ask is not None:
-        yield f"project.{project.name}", "may_ask", project.may_ask
-    for cap in project.frequency:
-        if cap.condition is not None:
-            yield f"project.{project.name}", "if", cap.condition
-    for survey in definitions.surveys.values():
-        yield from ((address(survey), key, found) for key, found in _of_survey(survey))
-    for audience in definitions.audiences.values():
-        if audience.where is not None:
-            yield address(audience), "where", audience.where
-    for cadence in definitions.cadences.values():
-        if cadence.condition is not None:
-            yield address(cadence), "if", cadence.condition
-    for automation in definitions.automations.values():
-        yield from ((address(automation), "if", found) for found in _of_automation(automation))
+def conditions(definition: Definition) -> Iterator[tuple[str, Expression]]:
+    """Every condition of a definition: the key that it stands under, and the expression."""
+    match definition:
+        case Project():
+            if definition.may_ask is not None:
+                yield "may_ask", definition.may_ask
+            yield from (("if", cap.condition) for cap in definition.frequency if cap.condition is not None)
+        case Survey():
+            yield from _of_survey(definition)
+        case Audience() if definition.where is not None:
+            yield "where", definition.where
+        case Cadence() if definition.condition is not None:
+            yield "if", definition.condition
+        case Automation():
+            yield from (("if", found) for found in _of_automation(definition))
 
 
 def _of_survey(survey: Survey) -> Iterator[tuple[str, Expression]]:
