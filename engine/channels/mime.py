@@ -2,17 +2,18 @@
 
 The header lines are written here rather than by the folding of ``email``, which on the Pythons that we support loses
 spaces between encoded words, wraps a long List-Unsubscribe link into an encoded word that no mail program follows, and
-takes text that merely looks like an encoded word for one. ``EmailMessage`` makes the content.
+takes text that merely looks like an encoded word for one. The content is plain text in seven bits, so that any server takes
+the message as it is and no relay has to rewrite one that is signed.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import datetime as dt
 import hashlib
 import re
-from email import policy
 from email.header import Header
-from email.message import EmailMessage
 from email.utils import format_datetime, quote, unquote
 from urllib.parse import quote as percent_encode
 
@@ -22,9 +23,9 @@ from engine.model.delivery import EmailRequest
 
 _LINE = 76  # characters: the longest line that may hold encoded words (RFC 2047)
 _WORD = 60  # characters of one ASCII word, or of an ASCII name, that still leave its line short enough
-# Seven bits, so that any server takes the message as it is and no relay has to rewrite one that is signed.
-_CONTENT = policy.SMTP.clone(cte_type="7bit")
+_LONGEST = 78  # characters of a line of text that is sent as it is (RFC 5322, 2.1.1)
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -59,10 +60,23 @@ def compose(request: EmailRequest, sender: str, now: dt.datetime) -> bytes:
             ("List-Unsubscribe", f"<{_url(request.unsubscribe)}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ]
-    content = EmailMessage(policy=_CONTENT)
-    content.set_content(_CONTROL_IN_TEXT.sub(" ", _whole(request.text)))
+    encoding, content = _content(_CONTROL_IN_TEXT.sub(" ", _whole(request.text)))
+    headers += [("Content-Type", 'text/plain; charset="utf-8"'), ("Content-Transfer-Encoding", encoding), ("MIME-Version", "1.0")]
     head = "".join(f"{header}: {value}\r\n" for header, value in headers)
-    return head.encode() + content.as_bytes()
+    return f"{head}\r\n".encode() + content
+
+
+def _content(text: str) -> tuple[str, bytes]:
+    """Name of the transfer encoding, and the text in it: as it is where that is possible, else in the shorter of the two."""
+    lines = _LINE_END.split(text)
+    if not lines[-1]:
+        lines.pop()
+    data = "".join(f"{line}\r\n" for line in lines).encode()
+    if text.isascii() and all(len(line) <= _LONGEST for line in lines):
+        return "7bit", data
+    quoted = binascii.b2a_qp(data, istext=True)
+    packed = base64.encodebytes(data).replace(b"\n", b"\r\n")
+    return ("quoted-printable", quoted) if len(quoted) <= len(packed) else ("base64", packed)
 
 
 def message_id(key: str, sender: str) -> str:
@@ -133,6 +147,8 @@ def _mailbox(header: str, name: str, address: str) -> str:
 
 
 def _folded(header: str, text: str) -> str:
+    if _is_plain(text) and len(header) + 2 + len(text) <= _LINE:
+        return text
     if _is_plain(text) and all(len(word) <= _WORD for word in text.split(" ")):
         return Header(text, "us-ascii", maxlinelen=_LINE, header_name=header).encode(linesep="\r\n")
     return _encoded(header, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,20 +54,22 @@ def claim(
         records=tx.records((kind, key) for row in rows for kind, key in row.subjects.items()),
         now=now,
     )
-    found = []
-    for row in rows:
-        try:
-            with tx.attempt():
-                claimed = _recheck(tx, versions, current, row, known)
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001  # one row in which the engine fails must not hold up all behind it
-            _log.error("a claim failed in the engine", origin=row.origin, key=row.key, exc_info=error)
-            give_up(tx, row, DeliveryState.DEAD, f"the engine failed at the recheck: {type(error).__name__}")
-            continue
-        if claimed is not None:
-            found.append(claimed)
-    return found, len(rows)
+    return _recheck_all(tx, versions, current, rows, known), len(rows)
+
+
+def _recheck_all(tx: Transaction, versions: Versions, current: Version, rows: Sequence[Delivery], known: _Known) -> list[Claimed]:
+    """One row in which the engine fails must not hold up the others: it is found by taking each alone, and given up."""
+    try:
+        with tx.attempt():
+            return [found for row in rows if (found := _recheck(tx, versions, current, row, known)) is not None]
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is said, and the row says so too
+        if len(rows) == 1:
+            _log.error("a claim failed in the engine", origin=rows[0].origin, key=rows[0].key, exc_info=error)
+            give_up(tx, rows[0], DeliveryState.DEAD, f"the engine failed at the recheck: {type(error).__name__}")
+            return []
+        return [found for row in rows for found in _recheck_all(tx, versions, current, [row], known)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

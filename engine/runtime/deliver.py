@@ -1,4 +1,7 @@
-"""Couriers: one a connection, each takes due rows from the outbox, sends them, and writes what became of them."""
+"""Couriers: one a connection, each takes due rows from the outbox, sends them, and writes what became of them.
+
+A courier writes once a round: the results that came in since the last one, and the claims of as many rows as hands are free.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import datetime as dt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
@@ -15,15 +17,11 @@ from engine.clock import Clock
 from engine.deploy.versions import Versions
 from engine.errors import RefusedError
 from engine.messages.compose import NoAddressError, invitation_email, step_request
-from engine.model.delivery import Adapter, Delivery, DeliveryState, FetchRequest, Outcome, Rejected, Repeat, Request, Sent, Unclear
-from engine.runtime.claim import Claimed, claim, doubt, give_up, mark_sent, recover
-from engine.runtime.people import event_part
-from engine.runtime.turn import own_event
-from engine.store.protocol import Incoming, Store, Transaction
+from engine.model.delivery import Adapter, DeliveryState, FetchRequest, Outcome, Repeat, Request, Unclear
+from engine.runtime.claim import Claimed, claim, recover
+from engine.runtime.results import Result, Unsendable, backoff, state_after, write_results
+from engine.store.protocol import Store, Transaction
 
-FIRST_RETRY = 1.0  # seconds
-LAST_RETRY = 900.0
-MAX_ATTEMPTS = 100  # with the waits above, about a day
 SEND_DEADLINE = dt.timedelta(seconds=120)  # a claim older than this, and in nobody's hands, was lost
 IDLE = 30.0  # seconds between looks when nothing is due
 STORE_RETRY = 1.0  # seconds to wait where the store refuses
@@ -53,11 +51,13 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unsendable:
-    """There was nothing to send: the contact has no address any more, or the engine failed to say it."""
+class _Round:
+    """What one write of a courier came to."""
 
-    state: DeliveryState
-    reason: str
+    claimed: list[Claimed]
+    taken: int  # rows, of which some may have been dropped at the recheck
+    due: dt.datetime | None  # the next row, where fewer were due than hands are free
+    events: bool  # came of the results
 
 
 class Courier:
@@ -82,7 +82,9 @@ class Courier:
         self._concurrency = concurrency
         self._random = random.Random(f"{seed}/{name}")
         self._wake = asyncio.Event()
-        self._hands: dict[int, asyncio.Task[None]] = {}  # row → its sending
+        self._sending: set[asyncio.Task[None]] = set()
+        self._held: set[int] = set()  # rows claimed whose result is not on disk yet
+        self._results: list[Result] = []  # on their way there
         self._stopping = False
 
     def wake(self) -> None:
@@ -90,21 +92,22 @@ class Courier:
         self._wake.set()
 
     async def run(self) -> None:
-        """Until told to stop; then there are no new claims, and what is on its way is finished."""
-        while not self._stopping:
+        """Until told to stop; then there are no new claims, and what is on its way is finished and written."""
+        tries_left = LAST_TRIES
+        while not self._stopping or self._sending or (self._results and tries_left > 0):
             self._wake.clear()
             try:
-                delay = await self._take()
+                delay = await self._round()
             except RefusedError as error:
-                _log.error("the outbox cannot be read", connection=self.name, error=str(error))
+                _log.error("the outbox cannot be written", connection=self.name, error=str(error), results=len(self._results))
                 delay = STORE_RETRY
-            except Exception as error:  # noqa: BLE001  # a defect of ours in one look must not end all deliveries
+                tries_left -= self._stopping
+            except Exception as error:  # noqa: BLE001  # a defect of ours in one round must not end all deliveries
                 _log.error("the courier failed in the engine", connection=self.name, exc_info=error)
                 delay = STORE_RETRY
-            if delay > 0 and not self._stopping:
+                tries_left -= self._stopping
+            if delay > 0 and not (self._stopping and not self._sending and not self._results):
                 await self._sleep(delay)
-        while self._hands:
-            await asyncio.wait(self._hands.values())
         await self.adapter.close()
 
     async def _sleep(self, delay: float) -> None:
@@ -119,107 +122,79 @@ class Courier:
         self._stopping = True
         self._wake.set()
 
-    async def _take(self) -> float:
-        """Claim what is due and free hands can take. Returns how long to wait, in seconds."""
-        free = self._concurrency - len(self._hands)
-        if free <= 0:
+    async def _round(self) -> float:
+        """Write the results, claim what is due and free hands can take. Returns how long to wait, in seconds."""
+        results, self._results = self._results, []
+        free = 0 if self._stopping else self._concurrency - len(self._sending)
+        if not results and free <= 0:
             return IDLE
         now = self._clock.now()
-        due, lost = await self._store.read(lambda tx: (tx.next_due(self.name), self._lost(tx, now)))
-        if lost:
-            await self._store.write(lambda tx: recover(tx, self._lost(tx, now), self._repeatable, "its sender was lost", now))
-            return 0.0
-        if due is None:
-            return IDLE
-        if due > now:
-            return min((due - now).total_seconds(), IDLE)
-        claimed, taken = await self._store.write(lambda tx: claim(tx, self._versions, self.name, now, now + SEND_DEADLINE, free))
-        for item in claimed:
+        try:
+            done = await self._store.write(lambda tx: self._write(tx, results, free, now))
+        except BaseException:
+            self._results = results + self._results  # a result that is lost is a message in doubt
+            raise
+        self._held.difference_update(result.item.delivery.id for result in results)
+        if done.events:
+            self._wake_turn()
+        for item in done.claimed:
+            self._held.add(item.delivery.id)
             task = asyncio.create_task(self._send(item))
-            self._hands[item.delivery.id] = task
-            task.add_done_callback(partial(self._sent, item.delivery.id))
-        return 0.0 if taken else IDLE
+            self._sending.add(task)
+            task.add_done_callback(self._sent)
+        if done.taken == free:
+            # Every hand is full, and the first that is free wakes us; unless some were dropped at the recheck.
+            return IDLE if len(done.claimed) == free else 0.0
+        return IDLE if done.due is None else min(max((done.due - now).total_seconds(), 0.0), IDLE)
 
-    def _lost(self, tx: Transaction, now: dt.datetime) -> list[Delivery]:
-        """Rows behind their deadline that are in nobody's hands."""
-        return [row for row in tx.overdue(now) if row.connection == self.name and row.id not in self._hands]
+    def _write(self, tx: Transaction, results: list[Result], free: int, now: dt.datetime) -> _Round:
+        events = write_results(tx, results) if results else False
+        lost = [row for row in tx.overdue(now) if row.connection == self.name and row.id not in self._held]
+        if lost:
+            recover(tx, lost, () if self.adapter.repeat is Repeat.NEITHER else (self.name,), "its sender was lost", now)
+        if free <= 0:
+            return _Round([], 0, None, events)
+        claimed, taken = claim(tx, self._versions, self.name, now, now + SEND_DEADLINE, free)
+        return _Round(claimed, taken, tx.next_due(self.name) if taken < free else None, events)
 
-    @property
-    def _repeatable(self) -> tuple[str, ...]:
-        return () if self.adapter.repeat is Repeat.NEITHER else (self.name,)
-
-    def _sent(self, row: int, task: asyncio.Task[None]) -> None:
-        del self._hands[row]
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
         self._wake.set()
         if not task.cancelled() and task.exception() is not None:
             _log.error("a delivery failed in the engine", connection=self.name, exc_info=task.exception())
 
     async def _send(self, item: Claimed) -> None:
         outcome = await self._attempt(item)
-        state, now = self._state_after(item.delivery, outcome), self._clock.now()
-        wait = self._backoff(item.delivery, outcome)
-        if await self._kept(item, lambda tx: self._record(tx, item, outcome, state, now, wait)):
-            self._wake_turn()
+        delivery = item.delivery
+        state = state_after(delivery, outcome, self.adapter.repeat)
+        result = Result(item=item, outcome=outcome, state=state, at=self._clock.now(), wait=backoff(delivery, outcome, self._random))
+        self._results.append(result)
         self.tally.count(state)
-        if state is DeliveryState.PENDING and item.delivery.attempt.bit_count() == 1 and not isinstance(outcome, Sent):
+        if state is DeliveryState.PENDING and delivery.attempt.bit_count() == 1:
             # Attempts 1, 2, 4, 8, …: a receiver that is down is said, and does not fill the log.
             _log.warning(
                 "not delivered yet, will be tried again",
                 connection=self.name,
-                origin=item.delivery.origin,
-                attempt=item.delivery.attempt,
-                reason=_without_token(outcome.reason, item),
+                origin=delivery.origin,
+                attempt=delivery.attempt,
+                reason=result.reason,
             )
-        if state is DeliveryState.DEAD and not isinstance(outcome, Sent):
-            _log.warning(
-                "given up",
-                connection=self.name,
-                origin=item.delivery.origin,
-                key=item.delivery.key,
-                reason=_without_token(outcome.reason, item),
-            )
+        if state is DeliveryState.DEAD:
+            _log.warning("given up", connection=self.name, origin=delivery.origin, key=delivery.key, reason=result.reason)
 
-    async def _attempt(self, item: Claimed) -> Outcome | _Unsendable:
+    async def _attempt(self, item: Claimed) -> Outcome | Unsendable:
         try:
             request = self._request(item)
         except NoAddressError as error:
-            return _Unsendable(DeliveryState.DROPPED, str(error))
+            return Unsendable(DeliveryState.DROPPED, str(error))
         except Exception as error:  # noqa: BLE001  # nothing went out, and nothing will from the same words
             _log.error("a message failed in the engine", connection=self.name, origin=item.delivery.origin, exc_info=error)
-            return _Unsendable(DeliveryState.DEAD, f"the engine failed to compose it: {type(error).__name__}")
+            return Unsendable(DeliveryState.DEAD, f"the engine failed to compose it: {type(error).__name__}")
         try:
             return await self.adapter.deliver(request)
         except Exception as error:  # noqa: BLE001  # an adapter raises nothing; where it does all the same, nobody knows what it did
             _log.error("an adapter failed in the engine", connection=self.name, origin=item.delivery.origin, exc_info=error)
             return Unclear(reason=f"the engine failed while sending: {type(error).__name__}")
-
-    async def _kept(self, item: Claimed, work: Callable[[Transaction], bool]) -> bool:
-        """Write a result, however long the store refuses: a result that is lost is a message in doubt."""
-        tries_left = LAST_TRIES
-        while True:
-            try:
-                return await self._store.write(work)
-            except RefusedError as error:
-                if self._stopping:
-                    tries_left -= 1
-                _log.error("a result cannot be written", connection=self.name, key=item.delivery.key, error=str(error))
-                if not tries_left:
-                    return False
-            await asyncio.sleep(STORE_RETRY)
-
-    def _state_after(self, delivery: Delivery, outcome: Outcome | _Unsendable) -> DeliveryState:
-        """What the outcome of an attempt makes of its row: whether it may be repeated is decided here alone."""
-        again = delivery.attempt < MAX_ATTEMPTS
-        match outcome:
-            case Sent():
-                return DeliveryState.DONE
-            case _Unsendable():
-                return outcome.state
-            case Rejected():
-                return DeliveryState.PENDING if again and not outcome.permanent else DeliveryState.DEAD
-            case Unclear():
-                harmless = self.adapter.repeat is not Repeat.NEITHER or not delivery.respondent
-                return DeliveryState.PENDING if again and harmless else DeliveryState.UNKNOWN
 
     def _request(self, item: Claimed) -> Request:
         delivery = item.delivery
@@ -232,46 +207,3 @@ class Courier:
             return invitation_email(item.version.definitions, item.cadence, item.scope, self._link(item.token), delivery.key)
         assert item.step is not None
         return step_request(item.version.definitions, item.step, item.scope, delivery.key)
-
-    def _record(
-        self, tx: Transaction, item: Claimed, outcome: Outcome | _Unsendable, state: DeliveryState, now: dt.datetime, wait: dt.timedelta
-    ) -> bool:
-        """Write the outcome where this attempt is still the one that counts. True where events came of it."""
-        if isinstance(outcome, Sent):
-            return self._done(tx, item, outcome, now)
-        reason = _without_token(outcome.reason, item)
-        match state:
-            case DeliveryState.PENDING:
-                tx.postpone(item.delivery, now + wait, reason)
-            case DeliveryState.UNKNOWN:
-                doubt(tx, item.delivery, reason, now)
-            case _:
-                give_up(tx, item.delivery, state, reason)
-        return False
-
-    def _done(self, tx: Transaction, item: Claimed, outcome: Sent, now: dt.datetime) -> bool:
-        delivery = item.delivery
-        if not tx.finish(delivery, DeliveryState.DONE, reason=None, external_id=outcome.external_id, url=outcome.url):
-            return False
-        incoming = [Incoming(event=event, part=event_part(event.source, event.id, event.data)) for event in outcome.events]
-        if item.invitation is not None and item.version is not None:
-            stored = tx.invitations([item.invitation.id]).get(item.invitation.id)
-            if stored is not None:
-                mark_sent(tx, stored, now)
-            type_ = f"survey.{item.invitation.survey}.sent"
-            if item.version.rules.candidates(type_):
-                incoming.append(own_event(type_, item.invitation.id, now, {}, delivery.subjects, delivery.part))
-        if incoming:
-            tx.accept(incoming, now)
-        return bool(incoming)
-
-    def _backoff(self, delivery: Delivery, outcome: Outcome | _Unsendable) -> dt.timedelta:
-        """Exponential with jitter over its upper half, never sooner than the receiver asked for."""
-        ceiling = min(LAST_RETRY, FIRST_RETRY * 2 ** min(delivery.attempt - 1, 20))
-        asked = outcome.retry_after if isinstance(outcome, Rejected) and outcome.retry_after is not None else 0.0
-        return dt.timedelta(seconds=max(self._random.uniform(ceiling / 2, ceiling), asked))
-
-
-def _without_token(reason: str, item: Claimed) -> str:
-    """A filter that refuses a message may quote the link in it, and a token is never stored."""
-    return reason.replace(item.token, "…") if item.token is not None else reason

@@ -26,7 +26,8 @@ from engine.store.sqlite.versions import VersionRows
 T = TypeVar("T")
 
 MAX_QUEUED = 10_000  # pieces of urgent work; beyond that callers are told to come back. Patient work is the engine's own and bounded
-MAX_GROUP = 500  # pieces of work in one commit
+MAX_GROUP = 500  # pieces of urgent work in one commit
+MAX_PATIENT = 8  # pieces of other work: a turn, and a round of some couriers
 READERS = 2
 # The disk's fault, or that of whoever holds the file: trying again can help, and no piece of work is to blame.
 _REFUSALS = frozenset(
@@ -138,10 +139,9 @@ class SqliteStore:
                     loop.call_soon_threadsafe(_resolve, [job for job in group if job.loop is loop])
 
     def _take(self) -> list[_Job]:
-        """What goes into the next commit: all that is urgent, and one piece of patient work, so that it neither starves nor delays."""
+        """What goes into the next commit: all that is urgent, and a little patient work, so that it neither starves nor delays."""
         group = [self._urgent.popleft() for _ in range(min(len(self._urgent), MAX_GROUP))]
-        patient = min(len(self._patient), max(1, MAX_GROUP // 10) if not group else 1)
-        return group + [self._patient.popleft() for _ in range(patient)]
+        return group + [self._patient.popleft() for _ in range(min(len(self._patient), MAX_PATIENT))]
 
     def _commit(self, transaction: SqliteTransaction, group: list[_Job]) -> None:
         db = self._writer

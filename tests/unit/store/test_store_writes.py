@@ -114,6 +114,7 @@ async def test_the_writer_outlives_work_that_raises_whatever_there_is_to_raise(s
 
 async def test_urgent_work_goes_first_and_patient_work_does_not_starve(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_GROUP", 2)
+    monkeypatch.setattr(module, "MAX_PATIENT", 1)
     order: list[str] = []
     gate = Gate(store)
     await gate.reached()

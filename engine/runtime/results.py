@@ -1,0 +1,120 @@
+"""What the outcome of an attempt makes of its row of the outbox, and of all that hangs on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from engine.errors import RefusedError
+from engine.model.delivery import Delivery, DeliveryState, Outcome, Rejected, Repeat, Sent, Unclear
+from engine.runtime.claim import Claimed, doubt, give_up, mark_sent
+from engine.runtime.people import event_part
+from engine.runtime.turn import own_event
+from engine.store.protocol import Incoming, Transaction
+
+FIRST_RETRY = 1.0  # seconds
+LAST_RETRY = 900.0
+MAX_ATTEMPTS = 100  # with the waits above, about a day
+_log = structlog.get_logger("deliver")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """There was nothing to send: the contact has no address any more, or the engine failed to say it."""
+
+    state: DeliveryState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One attempt, and what is known of it."""
+
+    item: Claimed
+    outcome: Outcome | Unsendable
+    state: DeliveryState
+    at: dt.datetime
+    wait: dt.timedelta  # until the next attempt, where there is one
+
+    @property
+    def reason(self) -> str:
+        """A filter that refuses a message may quote the link in it, and a token is never stored."""
+        if isinstance(self.outcome, Sent):
+            return ""
+        token = self.item.token
+        return self.outcome.reason.replace(token, "…") if token is not None else self.outcome.reason
+
+
+def state_after(delivery: Delivery, outcome: Outcome | Unsendable, repeat: Repeat) -> DeliveryState:
+    """Whether an attempt may be repeated is decided here alone."""
+    again = delivery.attempt < MAX_ATTEMPTS
+    match outcome:
+        case Sent():
+            return DeliveryState.DONE
+        case Unsendable():
+            return outcome.state
+        case Rejected():
+            return DeliveryState.PENDING if again and not outcome.permanent else DeliveryState.DEAD
+        case Unclear():
+            harmless = repeat is not Repeat.NEITHER or not delivery.respondent
+            return DeliveryState.PENDING if again and harmless else DeliveryState.UNKNOWN
+
+
+def backoff(delivery: Delivery, outcome: Outcome | Unsendable, chance: random.Random) -> dt.timedelta:
+    """Exponential with jitter over its upper half, never sooner than the receiver asked for."""
+    ceiling = min(LAST_RETRY, FIRST_RETRY * 2 ** min(delivery.attempt - 1, 20))
+    asked = outcome.retry_after if isinstance(outcome, Rejected) and outcome.retry_after is not None else 0.0
+    return dt.timedelta(seconds=max(chance.uniform(ceiling / 2, ceiling), asked))
+
+
+def write_results(tx: Transaction, results: Sequence[Result]) -> bool:
+    """Write each where its attempt is still the one that counts. True where events came of it.
+
+    One in which the engine fails must not take the others with it: it stays `sending`, and is in doubt when its deadline is over.
+    """
+    try:
+        with tx.attempt():
+            return sum(_write(tx, result) for result in results) > 0
+    except RefusedError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a defect of ours; the others are written all the same
+        if len(results) == 1:
+            delivery = results[0].item.delivery
+            _log.error("a result failed in the engine", origin=delivery.origin, key=delivery.key, exc_info=error)
+            return False
+        return sum(write_results(tx, [result]) for result in results) > 0
+
+
+def _write(tx: Transaction, result: Result) -> bool:
+    delivery = result.item.delivery
+    if isinstance(result.outcome, Sent):
+        return _done(tx, result.item, result.outcome, result.at)
+    match result.state:
+        case DeliveryState.PENDING:
+            tx.postpone(delivery, result.at + result.wait, result.reason)
+        case DeliveryState.UNKNOWN:
+            doubt(tx, delivery, result.reason, result.at)
+        case _:
+            give_up(tx, delivery, result.state, result.reason)
+    return False
+
+
+def _done(tx: Transaction, item: Claimed, outcome: Sent, now: dt.datetime) -> bool:
+    delivery = item.delivery
+    if not tx.finish(delivery, DeliveryState.DONE, reason=None, external_id=outcome.external_id, url=outcome.url):
+        return False
+    incoming = [Incoming(event=event, part=event_part(event.source, event.id, event.data)) for event in outcome.events]
+    if item.invitation is not None and item.version is not None:
+        stored = tx.invitations([item.invitation.id]).get(item.invitation.id)
+        if stored is not None:
+            mark_sent(tx, stored, now)
+        type_ = f"survey.{item.invitation.survey}.sent"
+        if item.version.rules.candidates(type_):
+            incoming.append(own_event(type_, item.invitation.id, now, {}, delivery.subjects, delivery.part))
+    if incoming:
+        tx.accept(incoming, now)
+    return bool(incoming)
