@@ -6,7 +6,7 @@ import datetime as dt
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 ENTITY_TYPES: Mapping[str, int] = {"lead": 1, "deal": 2, "contact": 3, "company": 4}  # by our name of the object
@@ -28,14 +28,13 @@ class MalformedHookError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """What a hook says: something happened to an object at a time."""
+    """What a hook says: something happened to an object at a time. The token that proves its sender is no part of it."""
 
     event: str  # in capitals: ONCRMDEALUPDATE
     entity_type: int | None  # of a dynamic item its type's number; none where the event is about no CRM object
     id: str  # the object's number
     time: dt.datetime  # to the second
     handler: str | None  # the subscription that sent it
-    token: str | None = field(default=None, repr=False)  # application_token: proves the sender
 
     @property
     def kind(self) -> str | None:
@@ -56,7 +55,7 @@ class Hook:
         return "/".join("-" if part is None else str(part) for part in parts)
 
     def as_json(self) -> dict[str, Any]:
-        """What is worth keeping until the object is fetched: everything but the token."""
+        """What is kept until the object is fetched."""
         return {
             "event": self.event,
             "entity_type": self.entity_type,
@@ -91,22 +90,22 @@ def parse_hook(form: Sequence[tuple[str, str]]) -> Hook:
     event = _event(tree.get("event"))
     found = _OF_OBJECT.fullmatch(event)
     type_number = _number(fields.get("ENTITY_TYPE_ID"))
-    token = _branch(tree, "auth").get("application_token")
     return Hook(
         event=event,
         entity_type=ENTITY_TYPES[found[1].lower()] if found else int(type_number) if type_number else None,
         id=_id(fields.get("ID")),
         time=_time(tree.get("ts")),
         handler=_number(tree.get("event_handler_id")),
-        token=token if isinstance(token, str) else None,
     )
 
 
-def token_matches(hook: Hook, expected: str) -> bool:
-    """Whether the hook carries this application token; the time it takes does not tell how much of it was right."""
-    if hook.token is None or not expected:
-        return False
-    return hmac.compare_digest(hook.token.encode(errors="surrogatepass"), expected.encode(errors="surrogatepass"))
+def has_token(form: Sequence[tuple[str, str]], expected: str) -> bool:
+    """Whether a form carries this application token; the time it takes does not tell how much of it was right.
+
+    It is asked before anything else in the form is looked at: a stranger learns nothing of what a hook must be like.
+    """
+    given = next((value for name, value in reversed(form) if name == "auth[application_token]"), "")
+    return bool(expected) and hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode(errors="surrogatepass"))
 
 
 Tree = dict[str, Any]  # leaves are text, the rest are trees

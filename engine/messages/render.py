@@ -29,7 +29,7 @@ def render_template(template: Template, scope: Mapping[str, object]) -> str:
     if template.body is None:
         return template.text
 
-    def value(number: int, **local: object) -> object:
+    def value(number: int, /, **local: object) -> object:
         term = template.expressions[number].term
         return evaluate(term, {**scope, **local} if local else scope)
 

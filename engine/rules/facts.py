@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.dsl.expressions.codes import wrong_literal
-from engine.model.types import Type
+from engine.model.types import NUMBER, Type
 
 _SEPARATORS = re.compile(r"[\s().-]+")
+_CURRENCY = re.compile("[A-Z]{3}")
 _MISFIT = object()
 _LARGEST = 2**53
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database keeps these in text
@@ -47,7 +48,7 @@ def conform(name: str, kind: Type, raw: Mapping[str, Any]) -> tuple[dict[str, An
         if value is None and wanted.optional:
             found[field] = None
             continue
-        fitted = _fit(wanted, str(value) if field == "id" and isinstance(value, int) else value)
+        fitted = _fit(wanted, str(value) if field == "id" and type(value) is int else value)
         if fitted is _MISFIT:
             misfits.append(Misfit(f"{name}.{field}", str(wanted.required()), type(value).__name__, not wanted.optional))
             if wanted.optional:
@@ -73,7 +74,10 @@ def _fit(kind: Type, value: Any) -> Any:
         case "integer" | "number":
             return _fit_number(kind, value)
         case "one_of":
-            return value if value in kind.options else _MISFIT
+            option = unicodedata.normalize("NFC", value) if isinstance(value, str) else None
+            return option if option in kind.options else _MISFIT
+        case "money":
+            return _fit_money(kind, value)
         case "list":
             if not isinstance(value, (list, tuple)) or kind.item is None:
                 return _MISFIT
@@ -83,7 +87,7 @@ def _fit(kind: Type, value: Any) -> Any:
             if not isinstance(value, Mapping):
                 return _MISFIT
             fitted, misfits = conform("", kind, value)
-            return _MISFIT if misfits else fitted
+            return _MISFIT if misfits or missing("", kind, fitted) else fitted
     return _fit_text(kind.kind, value)
 
 
@@ -96,6 +100,15 @@ def _fit_number(kind: Type, value: Any) -> Any:
     whole = int(value)
     low, high = kind.range or (-_LARGEST, _LARGEST)
     return whole if low <= whole <= high else _MISFIT
+
+
+def _fit_money(kind: Type, value: Any) -> Any:
+    """An amount and its currency; a plain number where the contract names the currency."""
+    if not isinstance(value, Mapping):
+        value = {"amount": value, "currency": kind.currency}
+    amount, currency = _fit_number(NUMBER, value.get("amount")), value.get("currency", kind.currency)
+    fits = isinstance(currency, str) and _CURRENCY.fullmatch(currency) and kind.currency in (None, currency)
+    return {"amount": amount, "currency": currency} if fits and amount is not _MISFIT else _MISFIT
 
 
 def _fit_text(kind: str, value: Any) -> Any:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.model import terms as t
-from engine.model.definitions import Automation, Cadence, Definitions, EventType, MessageTemplate, Step
+from engine.model.definitions import Automation, Cadence, Definitions, EventType, MessageTemplate, Step, Survey
 from engine.model.texts import Template, Text
-from engine.rules.scope import answered_survey
 
 Needs = frozenset[str]  # kinds of object
 _NONE: Needs = frozenset()
+
+
+def answered_survey(definitions: Definitions, event_type: str) -> Survey | None:
+    """The survey that an `answered` or `edited` event is about."""
+    parts = event_type.split(".")
+    if len(parts) == 3 and parts[0] == "survey" and parts[2] in ("answered", "edited"):
+        return definitions.surveys.get(parts[1])
+    return None
 
 
 def roots(term: t.Term) -> frozenset[str]:
@@ -32,12 +39,12 @@ def absent(needs: Needs, scope: Mapping[str, object]) -> str | None:
 
 
 def of_rule(rule: Automation | Cadence, definitions: Definitions, sure: Needs) -> tuple[Needs, ...]:
-    """What each step of an automation needs; of a cadence, what its condition and its invitation need."""
+    """What each step of an automation needs; of a cadence, what its survey is about and what its condition and invitation need."""
     if isinstance(rule, Automation):
         return tuple(_step(step, definitions, sure) for step in rule.then)
     condition = roots(rule.condition.term) & sure if rule.condition is not None else _NONE
     template = definitions.templates.get(rule.invite) if rule.invite is not None else None
-    return (condition | _words(_message(template), definitions, sure),)
+    return (condition | {definitions.surveys[rule.survey].about} | _words(_message(template), definitions, sure),)
 
 
 def _step(step: Step, definitions: Definitions, sure: Needs) -> Needs:

@@ -9,11 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.dsl.contract import INVITATION, answer_types
+from engine.dsl.expressions.interpret import evaluate
 from engine.dsl.expressions.meaning import NOW, ZONE
-from engine.model.definitions import Definitions, EventType, Survey
+from engine.model.definitions import Definitions, EventType, Question, Survey
 from engine.model.types import object_type
 from engine.rules.facts import Misfit, conform, hydrate, missing
+from engine.rules.needs import Needs, absent, answered_survey, promised, roots
 from engine.rules.scoring import rate, sentiment
+
+# What it means that a question was shown and left empty: no option, no consent. A hidden one has no answer at all.
+_EMPTY: Mapping[str, object] = {"multiple": (), "ranking": (), "matrix": {}, "consent": False}
 
 Objects = Mapping[str, Mapping[str, Any]]  # kind → stored data; a kind that is not linked is absent
 
@@ -29,14 +34,6 @@ class Situation:
     def refused(self) -> list[Misfit]:
         """The misfits for which nothing may be decided."""
         return [misfit for misfit in self.misfits if misfit.required]
-
-
-def answered_survey(definitions: Definitions, event_type: str) -> Survey | None:
-    """The survey that an `answered` or `edited` event is about."""
-    parts = event_type.split(".")
-    if len(parts) == 3 and parts[0] == "survey" and parts[2] in ("answered", "edited"):
-        return definitions.surveys.get(parts[1])
-    return None
 
 
 def situation(
@@ -57,15 +54,19 @@ def situation(
     survey = answered_survey(definitions, kind.name)
     if survey is not None:
         misfits += _answer(scope, survey, data)
+        if not any(misfit.required for misfit in misfits):
+            _leave_empty(scope, survey, promised(definitions, kind))
     return Situation(scope, misfits)
 
 
 def _answer(scope: dict[str, object], survey: Survey, data: Mapping[str, Any]) -> list[Misfit]:
     answers = object_type(answer_types(survey))
     raw = data.get("answers")
-    values, misfits = conform("answer", answers, raw if isinstance(raw, Mapping) else {})
-    misfits += [m for m in missing("answer", answers, values) if m.path not in {w.path for w in misfits}]
-    read = hydrate(answers, values)
+    given = {name: value for name, value in raw.items() if value is not None} if isinstance(raw, Mapping) else {}
+    values, misfits = conform("answer", answers, given)
+    empty = {question.id: _EMPTY[question.type] for question in survey.questions if _may_be_empty(question) and question.show_if is None}
+    read = {**empty, **hydrate(answers, values)}
+    misfits += [m for m in missing("answer", answers, read) if m.path not in {w.path for w in misfits}]
     _, category = rate(survey, read)
     for name in answers.fields:
         scope.setdefault(name, read.get(name))
@@ -74,3 +75,20 @@ def _answer(scope: dict[str, object], survey: Survey, data: Mapping[str, Any]) -
     known, wrong = conform("invitation", INVITATION, invitation if isinstance(invitation, Mapping) else {})
     scope["invitation"] = hydrate(INVITATION, {"channel": "link", "language": "", **known})
     return misfits + wrong
+
+
+def _may_be_empty(question: Question) -> bool:
+    return question.type in _EMPTY and not question.required
+
+
+def _leave_empty(scope: dict[str, object], survey: Survey, sure: Needs) -> None:
+    """The questions whose condition holds and that were left empty. Nothing that a condition reads is missing any more here."""
+    answer = scope["answer"]
+    assert isinstance(answer, Mapping)
+    for question in survey.questions:
+        if not _may_be_empty(question) or question.show_if is None or answer.get(question.id) is not None:
+            continue
+        term = question.show_if.term
+        if absent(roots(term) & sure, scope) is None and evaluate(term, scope):
+            scope[question.id] = _EMPTY[question.type]
+            scope["answer"] = answer = {**answer, question.id: scope[question.id]}

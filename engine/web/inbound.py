@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from engine.clock import Clock
-from engine.crm.bitrix24_events import Hook, MalformedHookError, parse_hook, token_matches
+from engine.crm.bitrix24_events import MalformedHookError, has_token, parse_hook
 from engine.errors import RefusedError, StoreBusyError
 from engine.model.events import Event
 from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaError, decode
@@ -106,9 +106,10 @@ class _Doors:
             body = await _body(request)
             if body is None:
                 return _refuse(413, f"a request has at most {MAX_BODY:,} bytes")
-            hook = _parse(body)
-            if not token_matches(hook, expected):
+            form = _form(body)
+            if form is None or not has_token(form, expected):
                 return _refuse(401, "the application token is not the one of this connection")
+            hook = parse_hook(form)
             await self._inbox.accept_hook(name, hook.key, hook.as_json())
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
@@ -121,9 +122,9 @@ class _Doors:
         return Response(status_code=200)
 
 
-def _parse(body: bytes) -> Hook:
+def _form(body: bytes) -> list[tuple[str, str]] | None:
+    """The fields of a posted form; None where the body is none."""
     try:
-        form = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_HOOK_FIELDS)
-    except ValueError as error:
-        raise MalformedHookError(f"the body is no form: {error}") from error
-    return parse_hook(form)
+        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_HOOK_FIELDS)
+    except ValueError:
+        return None

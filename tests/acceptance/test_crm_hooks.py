@@ -17,6 +17,7 @@ from eventually import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 DEAL, CONTACT = 2, 3
+PROOF = urlencode({"auth[application_token]": CRM_TOKEN})
 
 
 def hook(number: int, name: str = "ONCRMDEALUPDATE", *, token: str = CRM_TOKEN, ts: int = 1_772_532_000) -> str:
@@ -99,13 +100,13 @@ async def test_a_wrong_token_is_refused_and_nothing_kept(made: World, token: str
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("", "`event` is missing"),
-        ("event=ONCRMDEALADD", "is the number of an object"),
+        (PROOF, "`event` is missing"),
+        (f"event=ONCRMDEALADD&{PROOF}", "is the number of an object"),
         (hook(1).replace("ts=1772532000", "ts=noon"), "`ts` is missing"),
+        (hook(1).replace("ts=1772532000&", ""), "`ts` is missing"),
         (hook(1).replace("ID%5D=1", "ID%5D=one"), "is the number of an object"),
-        ("event[=x", "brackets do not close"),
-        ("&".join(f"a{n}=1" for n in range(2_000)), "the body is no form"),
-        (b"\xff".decode("latin-1") + "=1", "`event` is missing"),
+        (f"event[=x&{PROOF}", "brackets do not close"),
+        (b"\xff".decode("latin-1") + f"=1&{PROOF}", "`event` is missing"),
     ],
 )
 async def test_a_malformed_hook_is_refused_with_the_reason(made: World, body: str, reason: str) -> None:
@@ -113,6 +114,21 @@ async def test_a_malformed_hook_is_refused_with_the_reason(made: World, body: st
     status, text = await post(made, body)
     assert (status, reason in text) == (400, True), text
     assert hooks_kept(made) == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "event=ONCRMDEALADD",
+        "event[=x",
+        hook(1, token="wrong").replace("ts=1772532000&", ""),
+        "\xff=1",
+        "&".join([*(f"a{n}=1" for n in range(2_000)), PROOF]),
+    ],
+)
+async def test_without_the_token_a_body_is_refused_before_it_is_judged(made: World, body: str) -> None:
+    assert await post(made, body) == (401, '{"error":"the application token is not the one of this connection"}')
 
 
 @pytest.mark.parametrize("connection", ["nobody", "desk", "feed", "CRM", "..%2Fcrm"])

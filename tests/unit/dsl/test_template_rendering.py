@@ -81,6 +81,7 @@ def render(text: str, scope: Mapping[str, object] = SCOPE) -> str:
         ("{% for loop in likes %}{{ loop }}{% endfor %}", "pricespeed"),
         ("{% for self in likes %}{{ self|length }}{% endfor %}", "55"),
         ("{% for class in likes %}{{ class }}{% endfor %}", "pricespeed"),
+        ("{% for number in likes %}{{ number }}{% endfor %}", "pricespeed"),
         ("{% for likes in likes %}{{ likes }}{% endfor %}", "pricespeed"),
         ("{# a comment #}a{#- {{ x }} -#} b", "a b"),
         ("a \n {%- if score == 3 -%} \n b \n {%- endif -%} \n c", "abc"),

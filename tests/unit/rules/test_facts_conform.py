@@ -15,12 +15,15 @@ from engine.rules.facts import Misfit, conform, hydrate, missing
 
 KINDS = ["text", "integer", "number", "boolean", "date", "datetime", "email", "phone", "language", "country", "timezone"]
 TIER = Type("one_of", options=("standard", "vip", "café"))
+MONEY = {"amount": Type("number"), "currency": Type("text")}
 FIELDS = {
     **{kind: Type(kind) for kind in KINDS},
     **{f"maybe_{kind}": Type(kind, optional=True) for kind in KINDS},
     "tier": TIER,
     "tags": Type("list", item=Type("text")),
     "days": Type("list", item=Type("date"), optional=True),
+    "price": Type("money", fields=MONEY),
+    "rubles": Type("money", fields=MONEY, currency="RUB"),
     "id": Type("text"),
 }
 CONTACT = object_type(FIELDS)
@@ -63,6 +66,11 @@ def fit(field: str, value: object) -> object:
         ("days", ["2026-03-02"], ["2026-03-02"]),
         ("id", 17, "17"),
         ("maybe_text", None, None),
+        ("tier", "cafe\u0301", "café"),
+        ("price", {"amount": 5, "currency": "EUR", "note": "x"}, {"amount": 5, "currency": "EUR"}),
+        ("rubles", {"amount": 5.5, "currency": "RUB"}, {"amount": 5.5, "currency": "RUB"}),
+        ("rubles", {"amount": 5}, {"amount": 5, "currency": "RUB"}),
+        ("rubles", 5, {"amount": 5, "currency": "RUB"}),
     ],
 )
 def test_what_fits_is_kept_in_its_canonical_form(field: str, value: object, kept: object) -> None:
@@ -87,7 +95,11 @@ def test_what_fits_is_kept_in_its_canonical_form(field: str, value: object, kept
         *(("tier", value) for value in ("gold", 1, None, ["vip"])),
         *(("tags", value) for value in ("a", [1], {"a": "b"}, ["a", None])),
         *(("days", value) for value in (["2026-02-30"], "2026-03-02")),
+        *(("price", value) for value in (5, "5", {"amount": 5}, {"currency": "EUR"}, {"amount": "5", "currency": "EUR"})),
+        *(("price", {"amount": 5, "currency": value}) for value in ("euro", "eur", None, 978)),
+        *(("rubles", value) for value in ("5", True, None, [5], float("nan"), {"amount": 5, "currency": "EUR"})),
         ("id", 1.5),
+        ("id", True),
     ],
 )
 def test_what_does_not_fit_is_a_misfit(field: str, value: object) -> None:
