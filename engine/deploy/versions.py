@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import threading
 from collections import OrderedDict
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from engine.deploy.executable import check_executable
 from engine.errors import RefusedError
-from engine.model.codec import LANGUAGE, decode, encode, fingerprint
+from engine.model.codec import LANGUAGE, decode, encode, fingerprint, joint_fingerprint
 from engine.model.definitions import KIND_OF, KINDS, Definition, Definitions, Project
 from engine.rules.compile import RuleSet
 from engine.store.protocol import Deployment, Transaction
@@ -26,13 +25,12 @@ def pack(definitions: Definitions, *, at: dt.datetime, by: str, commit: str | No
     check_executable(definitions)
     by_address = definitions.by_address()
     fingerprints = {name: fingerprint(definition) for name, definition in by_address.items()}
-    whole = hashlib.sha256("\n".join(f"{name} {fingerprints[name]}" for name in sorted(fingerprints)).encode()).hexdigest()[:32]
     return Deployment(
         id=0,
         at=at,
         by=by,
         commit=commit,
-        fingerprint=whole,
+        fingerprint=joint_fingerprint(fingerprints),
         language=LANGUAGE,
         bodies={name: json.dumps(encode(definition), ensure_ascii=False, separators=(",", ":")) for name, definition in by_address.items()},
         fingerprints=fingerprints,

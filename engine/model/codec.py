@@ -82,3 +82,8 @@ def fingerprint(value: Any) -> str:
     """A hash of the meaning: the same wherever the definition stands and however it is laid out."""
     text = json.dumps(encode(value, places=False), separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def joint_fingerprint(fingerprints: Mapping[str, str]) -> str:
+    """One hash for many definitions: ``fingerprints`` has that of each, by its address. Their order does not count."""
+    return hashlib.sha256("\n".join(f"{name} {fingerprints[name]}" for name in sorted(fingerprints)).encode()).hexdigest()[:32]

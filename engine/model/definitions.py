@@ -133,6 +133,7 @@ class Survey:
     brand: str | None = None
     renamed_from: str | None = None
     at: Span = field(compare=False)
+    metric_at: Span | None = field(default=None, compare=False)  # of the value of `metric`
 
     def question(self, name: str) -> Question | None:
         return next((q for q in self.questions if q.id == name), None)
@@ -174,6 +175,7 @@ class Cadence:
     priority: int = 0
     renamed_from: str | None = None
     at: Span = field(compare=False)
+    places: Mapping[str, Span] = field(default_factory=dict, compare=False)  # of the values of `every`, `cron`, and `via.NAME`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +198,7 @@ class Step:
     otherwise: tuple[Step, ...] = ()
     on_failure: tuple[Step, ...] = ()
     at: Span = field(compare=False)
+    places: Mapping[str, Span] = field(default_factory=dict, compare=False)  # of what it names: `event`, `survey`, `via`, `wait_for.NAME`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

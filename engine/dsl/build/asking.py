@@ -13,6 +13,7 @@ from engine.dsl.scopes import Names, of_audience, of_contact, shared
 from engine.dsl.uses import USES
 from engine.model.definitions import Audience, Cadence, MessageTemplate, Report
 from engine.model.policies import Expected, Reminder, SegmentLimit
+from engine.model.span import Span
 from engine.model.types import TEXT, object_type
 from engine.schedule.durations import Duration
 
@@ -114,7 +115,19 @@ def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[st
         priority=document.data.get("priority", 0),
         renamed_from=document.data.get("renamed_from"),
         at=document.span,
+        places=places_of(document, "every", "cron") | via_places(via, document.get("via")),
     )
+
+
+def places_of(node: Mapping, *keys: str) -> dict[str, Span]:
+    """Where the values of these keys stand, of those that are there."""
+    return {key: node.entries[key][1].span for key in keys if key in node.entries}
+
+
+def via_places(via: tuple[str, ...], node: Node | None) -> dict[str, Span]:
+    """Where each connection of a list is named, by its own name or by its channel."""
+    assert isinstance(node, Sequence)
+    return {f"via.{name}": item.span for name, item in zip(via, node.items, strict=True)}
 
 
 def _one_start(bench: Bench, document: Mapping) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.dsl.build.asking import carries_subject, connections_of
+from engine.dsl.build.asking import carries_subject, connections_of, places_of, via_places
 from engine.dsl.build.bench import NOTHING, Bench
 from engine.dsl.build.content import content_of, fits
 from engine.dsl.build.events import events_of
@@ -155,7 +155,11 @@ def _wait_for(bench: Bench, node: Mapping, place: Place) -> Step | None:
         bench.events = known
     if "at_most" not in node.entries:
         bench.error("SND102", "`wait_for` needs `at_most`: no wait goes on for ever", node.first_key)
-    return replace(_empty(node, "wait_for"), events=found, at=node.key_span("wait_for")) if found is not None else None
+    if found is None:
+        return None
+    items = events.items if isinstance(events, Sequence) else [events]
+    places = {f"wait_for.{item.data}": item.span for item in items if isinstance(item, Scalar)}
+    return replace(_empty(node, "wait_for"), events=found, at=node.key_span("wait_for"), places=places)
 
 
 def _action(bench: Bench, action: str, node: Mapping, place: Place) -> Step | None:
@@ -170,7 +174,11 @@ def _action(bench: Bench, action: str, node: Mapping, place: Place) -> Step | No
         here = node.key_span(action)
         via = _via(bench, action, content, here) if action not in OWN_ACTIONS else None
         found = content_of(bench, action, content, here, place.names, place.known)
-    return Step(action=action, via=via, condition=None, content=found, at=node.key_span(action))
+    places = places_of(content, "event", "survey", "via")
+    named = found.get("via")
+    if isinstance(named, tuple) and isinstance(content.get("via"), Sequence):
+        places |= via_places(named, content.get("via"))
+    return Step(action=action, via=via, condition=None, content=found, at=node.key_span(action), places=places)
 
 
 def _via(bench: Bench, action: str, content: Mapping, here: Span) -> str | None:

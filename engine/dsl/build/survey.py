@@ -93,6 +93,7 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
         brand=brand,
         renamed_from=document.data.get("renamed_from"),
         at=document.span,
+        metric_at=document.entries["metric"][1].span,
     )
 
 
