@@ -107,7 +107,7 @@ class Mailbox(asyncio.Protocol):
             self._in_message = True
             self._transport.write(b"354 Go ahead\r\n")
         elif verb == b"EHLO":
-            self._transport.write(b"250-sink\r\n250-SIZE 10000000\r\n250 8BITMIME\r\n")
+            self._transport.write(b"250-sink\r\n250-SIZE 10000000\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
         elif verb == b"QUIT":
             self._transport.write(b"221 Bye\r\n")
             self._transport.close()

@@ -30,7 +30,7 @@ from engine.runtime.service import Service
 from engine.store.open import open_store, store_path
 from engine.web.admin import admin_app
 from engine.web.control import control_app, socket_path
-from engine.web.inbound import inbound_routes
+from engine.web.inbound import InboundApp
 from engine.web.server import HttpServer, bind, bind_unix, is_loopback
 from engine.web.survey import survey_routes
 
@@ -75,12 +75,12 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         stack.push_async_callback(service.stop)
         respondents = StoredRespondents(store, service.versions, clock, service.wake)
         language = version.definitions.project.languages[0]
-        routes = survey_routes(respondents, default_language=language)
-        routes += inbound_routes(service, clock, event_tokens=connected.event_tokens, hook_tokens=connected.hook_tokens)
+        pages = Starlette(routes=survey_routes(respondents, default_language=language))
+        doors = InboundApp(service, clock, pages, event_tokens=connected.event_tokens, hook_tokens=connected.hook_tokens)
         control = bind_unix(str(socket_path(store_path(options.store, options.root))))
         stack.callback(_remove, socket_path(store_path(options.store, options.root)))
         stack.callback(control.close)
-        for app, sock in ((Starlette(routes=routes), public), (admin_app(service), admin), (control_app(service), control)):
+        for app, sock in ((doors, public), (admin_app(service), admin), (control_app(service), control)):
             server = HttpServer(app, sock)
             await server.start()
             stack.push_async_callback(server.stop)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.clock import Clock
 from engine.crm.bitrix24_events import MalformedHookError, has_token, parse_hook
@@ -21,6 +20,8 @@ from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaErro
 MAX_BODY = 1 << 20
 MAX_BATCH = 1_000
 MAX_HOOK_FIELDS = 1_000
+_EVENTS = "/events"
+_HOOKS = "/hooks/"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -31,64 +32,69 @@ class Inbox(Protocol):
     async def accept_hook(self, connection: str, key: str, hook: Mapping[str, object]) -> bool: ...
 
 
-def inbound_routes(inbox: Inbox, clock: Clock, *, event_tokens: Sequence[str], hook_tokens: Mapping[str, str]) -> list[Route]:
-    """``event_tokens`` open `/events`; ``hook_tokens`` has the expected token of each CRM connection. Without any, a door is closed."""
-    doors = _Doors(inbox, clock, event_tokens, hook_tokens)
-    return [
-        Route("/events", doors.events, methods=["POST"]),
-        Route("/hooks/{connection}", doors.hook, methods=["POST"]),
-    ]
+class _AnsweredError(Exception):
+    """What the sender is told, where that ends the request."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.headers = status, reason, headers or {}
 
 
-def _refuse(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": reason}, status_code=status, headers=dict(headers or {}))
+class _GoneError(Exception):
+    """The sender hung up: nobody is there to be answered."""
 
 
-async def _body(request: Request) -> bytes | None:
-    """The body, or None where it is larger than allowed; it is not read further than that."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MAX_BODY:
-        return None
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > MAX_BODY:
-            return None
-        pieces.append(piece)
-    return b"".join(pieces)
+class InboundApp:
+    """An ASGI application: the doors for events and hooks, and ``rest`` for every other path.
 
+    It stands before routing and middleware, which at thousands of requests a second would take longer than the work itself.
+    ``event_tokens`` open `/events`; ``hook_tokens`` has the expected token of each CRM connection. Without any, a door is closed.
+    """
 
-class _Doors:
-    def __init__(self, inbox: Inbox, clock: Clock, event_tokens: Sequence[str], hook_tokens: Mapping[str, str]) -> None:
-        self._inbox, self._clock = inbox, clock
+    def __init__(self, inbox: Inbox, clock: Clock, rest: ASGIApp, *, event_tokens: Sequence[str], hook_tokens: Mapping[str, str]) -> None:
+        self._inbox, self._clock, self._rest = inbox, clock, rest
         self._event_tokens = [token.encode() for token in event_tokens]
         self._hook_tokens = hook_tokens
 
-    async def events(self, request: Request) -> Response:
-        if not self._may_send(request.headers.get("authorization", "")):
-            hint = "send `Authorization: Bearer …` with the token of an `events` connection"
-            return _refuse(401, hint, {"WWW-Authenticate": "Bearer"})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (path == _EVENTS or path.startswith(_HOOKS)):
+            await self._rest(scope, receive, send)
+            return
+        headers: Mapping[str, str] = {}
         try:
-            body = await _body(request)
-            if body is None:
-                return _refuse(413, f"a request has at most {MAX_BODY:,} bytes; send smaller batches")
-            events = decode(body, request.headers.get("content-type", ""), request.headers, self._clock.now())
-            if len(events) > MAX_BATCH:
-                return _refuse(413, f"a batch has at most {MAX_BATCH:,} events; send smaller batches")
-            fresh = await self._inbox.accept(events)
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
-        except MalformedEventError as error:
-            return _refuse(400, str(error))
+            if scope["method"] != "POST":
+                raise _AnsweredError(405, "events and hooks are sent by POST", {"allow": "POST"})
+            if path == _EVENTS:
+                status, said = await self._events(scope, receive)
+            else:
+                status, said = await self._hook(path.removeprefix(_HOOKS), scope, receive)
+        except _GoneError:
+            return
+        except _AnsweredError as answer:
+            status, said, headers = answer.status, {"error": answer.reason}, answer.headers
+        except (MalformedEventError, MalformedHookError) as error:
+            status, said = 400, {"error": str(error)}
         except UnsupportedMediaError as error:
-            return _refuse(415, str(error))
+            status, said = 415, {"error": str(error)}
         except StoreBusyError as error:
-            return _refuse(429, str(error), {"Retry-After": "1"})
+            status, said, headers = 429, {"error": str(error)}, {"retry-after": "1"}
         except RefusedError as error:
-            return _refuse(503, str(error), {"Retry-After": "5"})
+            status, said, headers = 503, {"error": str(error)}, {"retry-after": "5"}
+        await _reply(send, status, said, headers)
+
+    async def _events(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, object]]:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if not self._may_send(headers.get("authorization", "")):
+            hint = "send `Authorization: Bearer …` with the token of an `events` connection"
+            raise _AnsweredError(401, hint, {"www-authenticate": "Bearer"})
+        body = await _body(scope, receive, "; send smaller batches")
+        events = decode(body, headers.get("content-type", ""), headers, self._clock.now())
+        if len(events) > MAX_BATCH:
+            raise _AnsweredError(413, f"a batch has at most {MAX_BATCH:,} events; send smaller batches")
+        fresh = await self._inbox.accept(events)
         new = sum(fresh)
-        status = 200 if fresh and not new else 202
-        return JSONResponse({"accepted": new, "repeated": len(fresh) - new}, status_code=status)
+        return (200 if fresh and not new else 202), {"accepted": new, "repeated": len(fresh) - new}
 
     def _may_send(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")
@@ -97,29 +103,41 @@ class _Doors:
         matches = [hmac.compare_digest(given, expected) for expected in self._event_tokens]
         return scheme.lower() == "bearer" and any(matches)
 
-    async def hook(self, request: Request) -> Response:
-        name = str(request.path_params["connection"])
+    async def _hook(self, name: str, scope: Scope, receive: Receive) -> tuple[int, dict[str, object]]:
         expected = self._hook_tokens.get(name) if _NAME.fullmatch(name) else None
         if expected is None:
-            return _refuse(404, "no connection of that name takes hooks")
-        try:
-            body = await _body(request)
-            if body is None:
-                return _refuse(413, f"a request has at most {MAX_BODY:,} bytes")
-            form = _form(body)
-            if form is None or not has_token(form, expected):
-                return _refuse(401, "the application token is not the one of this connection")
-            hook = parse_hook(form)
-            await self._inbox.accept_hook(name, hook.key, hook.as_json())
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
-        except MalformedHookError as error:
-            return _refuse(400, str(error))
-        except StoreBusyError as error:
-            return _refuse(429, str(error), {"Retry-After": "1"})
-        except RefusedError as error:
-            return _refuse(503, str(error), {"Retry-After": "5"})
-        return Response(status_code=200)
+            raise _AnsweredError(404, "no connection of that name takes hooks")
+        form = _form(await _body(scope, receive))
+        if form is None or not has_token(form, expected):
+            raise _AnsweredError(401, "the application token is not the one of this connection")
+        hook = parse_hook(form)
+        await self._inbox.accept_hook(name, hook.key, hook.as_json())
+        return 200, {}
+
+
+async def _body(scope: Scope, receive: Receive, hint: str = "") -> bytes:
+    """The body; one that is larger than allowed is not read further than that."""
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    size = int(declared) if declared.isdigit() else 0
+    pieces = []
+    while True:
+        if size > MAX_BODY:
+            raise _AnsweredError(413, f"a request has at most {MAX_BODY:,} bytes{hint}")
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _GoneError
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+        size = sum(map(len, pieces))
+
+
+async def _reply(send: Send, status: int, said: Mapping[str, object], headers: Mapping[str, str]) -> None:
+    body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode() if said else b""
+    head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    head += [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _form(body: bytes) -> list[tuple[str, str]] | None:

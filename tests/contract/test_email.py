@@ -44,6 +44,12 @@ def server_context() -> ssl.SSLContext:
 
 CLOSE = "close"
 SILENCE = "silence"
+_offers: list[str] = []  # what a scripted server offers
+
+
+@pytest.fixture(params=[(), ("PIPELINING",)], ids=["plain", "pipelining"], autouse=True)
+def offers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}._offers", list(request.param))
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +58,7 @@ async def scripted(*conversations: dict[str, str], tls: ssl.SSLContext | None = 
     message) to a reply, CLOSE or SILENCE; ``MAIL2`` is the second MAIL. Yields the port and what was received."""
     fine = {
         "HI": "220 hi",
-        "EHLO": "250 hi",
+        "EHLO": "\r\n".join(["250-hi", *(f"250-{offer}" for offer in _offers), "250 HELP"]),
         "MAIL": "250 ok",
         "RCPT": "250 ok",
         "DATA": "354 go",
@@ -238,6 +244,14 @@ async def test_a_refused_data_command_is_taken_back(reply: str, permanent: bool)
     assert [line[:4] for line in heard] == ["EHLO", "MAIL", "RCPT", "DATA", "RSET", "MAIL", "RCPT", "DATA", "QUIT"]
 
 
+@pytest.mark.parametrize(("stage", "code"), [("MAIL1", 451), ("RCPT1", 550)])
+async def test_a_server_that_would_take_a_refused_message_does_not_get_it(stage: str, code: int) -> None:
+    async with scripted({stage: f"{code} no"}) as (port, heard), adapter_to(port) as adapter:
+        assert isinstance(await adapter.deliver(mail("k1")), Rejected)
+        assert isinstance(await adapter.deliver(mail("k2")), Sent)
+    assert [line[:4] for line in heard].count("MAIL") == 2
+
+
 async def test_connections_are_kept_open() -> None:
     async with MailCatcher() as catcher, adapter_to(catcher.port) as adapter:
         for n in range(5):
@@ -246,7 +260,7 @@ async def test_connections_are_kept_open() -> None:
 
 
 async def test_a_connection_that_rested_too_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.channels.email._STALE_AFTER", 0.05)
+    monkeypatch.setattr("engine.channels.smtp_line._STALE_AFTER", 0.05)
     async with MailCatcher() as catcher, adapter_to(catcher.port) as adapter:
         await adapter.deliver(mail("k1"))
         await asyncio.sleep(0.1)
