@@ -37,7 +37,7 @@ import uvloop
 from _harness import HERE, BenchmarkError, Client, Post, Server, Sinks, median, percentile, serving, sinks, sync_ms
 
 PEER = "inline Starlette, not durable"
-SMTP_CONNECTIONS = 4
+SMTP_CONNECTIONS = 8
 TOKEN = "benchmark-token"
 WARM_UP = 300  # events before a clock runs: templates compiled, connections open
 CUSTOMERS = 2_000  # who come back, so that both new and known contacts are met
