@@ -19,6 +19,12 @@ LIFECYCLE = ("created", "updated", "closed", "deleted")
 LIFECYCLE_OBJECTS = ("contact", "company", "deal", "ticket", "task")
 DEAL_EVENTS = ("won", "lost", "stage_changed")
 SURVEY_EVENTS = ("sent", "delivered", "bounced", "opened", "started", "answered", "edited", "expired", "unsubscribed")
+# STEP.VERB: what can happen to that which a step with `as:` brought about.
+STEP_EVENTS: MappingT[str, tuple[str, ...]] = {
+    "ticket": ("updated", "solved", "closed"),
+    "task": ("updated", "solved", "closed"),
+    "ask": ("sent", "answered", "expired"),
+}
 
 CATEGORIES: MappingT[str, tuple[str, ...]] = {
     "nps": ("promoter", "passive", "detractor"),

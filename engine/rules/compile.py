@@ -9,6 +9,7 @@ import networkx as nx
 
 from engine.dsl.expressions.to_python import GLOBALS, Names, source_of
 from engine.model.definitions import Automation, Cadence, Definitions, EventType, address
+from engine.rules.flow import Flow
 from engine.rules.graph import build_graph, event_types
 from engine.rules.needs import Needs, of_rule, promised, roots
 
@@ -35,6 +36,7 @@ class RuleSet:
         self.events: Mapping[str, EventType] = event_types(definitions)
         self._by_event: dict[str, tuple[Candidate, ...]] = _index(definitions, self.events)
         self._functions: dict[str, Conditions] = {}
+        self._flows: dict[str, Flow] = {}
         self._graph: nx.DiGraph[str] | None = None
 
     @property
@@ -42,6 +44,13 @@ class RuleSet:
         if self._graph is None:
             self._graph = build_graph(self.definitions)
         return self._graph
+
+    def flow(self, automation: str) -> Flow:
+        """The steps of an automation, by its name."""
+        found = self._flows.get(automation)
+        if found is None:
+            found = self._flows[automation] = Flow(self.definitions.automations[automation], self.definitions, self.events)
+        return found
 
     def candidates(self, event_type: str) -> tuple[Candidate, ...]:
         """The rules that wait for an event type; none for one that nobody waits for."""

@@ -41,19 +41,20 @@ def absent(needs: Needs, scope: Mapping[str, object]) -> str | None:
 def of_rule(rule: Automation | Cadence, definitions: Definitions, sure: Needs) -> tuple[Needs, ...]:
     """What each step of an automation needs; of a cadence, what its survey is about and what its condition and invitation need."""
     if isinstance(rule, Automation):
-        return tuple(_step(step, definitions, sure) for step in rule.then)
+        return tuple(of_step(step, definitions, sure) for step in rule.then)
     condition = roots(rule.condition.term) & sure if rule.condition is not None else _NONE
     template = definitions.templates.get(rule.invite) if rule.invite is not None else None
     return (condition | {definitions.surveys[rule.survey].about} | _words(_message(template), definitions, sure),)
 
 
-def _step(step: Step, definitions: Definitions, sure: Needs) -> Needs:
+def of_step(step: Step, definitions: Definitions, sure: Needs) -> Needs:
+    """What a step needs itself; the steps of its branches have needs of their own."""
     guard = roots(step.condition.term) & sure if step.condition is not None else _NONE
     if step.action == "update":
-        return guard | frozenset(step.content) | _words(_templates(step.content), definitions, sure)
+        return guard | frozenset(step.content) | _words(templates_of(step.content), definitions, sure)
     name = step.content.get("template")
     message = definitions.templates.get(name) if isinstance(name, str) else None
-    return guard | _words([*_templates(step.content), *_message(message)], definitions, sure)
+    return guard | _words([*templates_of(step.content), *_message(message)], definitions, sure)
 
 
 def _words(templates: Iterable[Template], definitions: Definitions, sure: Needs) -> Needs:
@@ -74,11 +75,11 @@ def _message(template: MessageTemplate | None) -> Iterator[Template]:
             yield from text.by_language.values()
 
 
-def _templates(content: object) -> Iterator[Template]:
+def templates_of(content: object) -> Iterator[Template]:
     if isinstance(content, Template):
         yield content
     elif isinstance(content, Text):
         yield from content.by_language.values()
-    elif isinstance(content, dict):
+    elif isinstance(content, Mapping):
         for value in content.values():
-            yield from _templates(value)
+            yield from templates_of(value)

@@ -8,6 +8,7 @@ from engine.dsl.build.asking import carries_subject, connections_of, places_of, 
 from engine.dsl.build.bench import NOTHING, Bench
 from engine.dsl.build.content import content_of, fits
 from engine.dsl.build.events import events_of
+from engine.dsl.contract import STEP_EVENTS
 from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.functions import FUNCTIONS, KEYWORDS
 from engine.dsl.nearest import did_you_mean
@@ -27,7 +28,6 @@ RESULTS = {  # what a step's `as:` name reads
     "incentive": object_type({"code": TEXT}),
 }
 _PLAIN = object_type({"id": TEXT.maybe()})
-_STEP_EVENTS = {"ticket": ("updated", "solved", "closed"), "task": ("updated", "solved", "closed"), "ask": ("sent", "answered", "expired")}
 _FROZEN = frozenset({"answer", "event", "invitation"})
 
 
@@ -128,7 +128,7 @@ def _name(bench: Bench, node: Mapping, kind: str, place: Place) -> str | None:
         bench.error("SND106", f"`{name}` has a meaning here already", named.span, f"call it `{name}_{kind}`")
         return name
     place.names[name] = RESULTS.get(kind, _PLAIN)
-    for verb in _STEP_EVENTS.get(kind, ()):
+    for verb in STEP_EVENTS.get(kind, ()):
         place.step_events[f"{name}.{verb}"] = EventType(name=f"{name}.{verb}", objects=(), fields={})
     return name
 
