@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import jinja2
@@ -19,6 +20,20 @@ _ENVIRONMENT.globals.clear()
 _ENVIRONMENT.filters.clear()
 
 
+_CALL = re.compile(r"\{\{ _\((\d+)\) \}\}")
+_MARKUP = re.compile(r"\{[{%#]")
+_LINE_END = re.compile(r"\r\n?")
+
+
+@lru_cache(maxsize=4096)
+def _pieces(body: str) -> tuple[str | int, ...] | None:
+    """Texts and the numbers of expressions in turn, where a body is nothing else: most are, and those need no Jinja2."""
+    texts_and_numbers = _CALL.split(body)
+    if any(_MARKUP.search(text) for text in texts_and_numbers[::2]):
+        return None
+    return tuple(int(part) if at % 2 else _LINE_END.sub("\n", part) for at, part in enumerate(texts_and_numbers))
+
+
 @lru_cache(maxsize=4096)
 def _compiled(body: str) -> jinja2.Template:
     return _ENVIRONMENT.from_string(body)
@@ -33,9 +48,15 @@ def render_template(template: Template, scope: Mapping[str, object]) -> str:
         term = template.expressions[number].term
         return evaluate(term, {**scope, **local} if local else scope)
 
+    plain = _pieces(template.body)
+    parts: Iterable[str]
+    if plain is not None:
+        parts = (part if isinstance(part, str) else text_of(value(part)) for part in plain)
+    else:
+        parts = _compiled(template.body).generate(_=value)
     pieces: list[str] = []
     size = 0
-    for piece in _compiled(template.body).generate(_=value):
+    for piece in parts:
         size += len(piece)
         if size > MAX_OUTPUT:
             pieces.append("…")

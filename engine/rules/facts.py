@@ -114,8 +114,10 @@ def _fit_money(kind: Type, value: Any) -> Any:
 def _fit_text(kind: str, value: Any) -> Any:
     if not isinstance(value, str) or _UNSTORABLE.search(value):
         return _MISFIT
-    text = unicodedata.normalize("NFC", value)
+    text = value if value.isascii() else unicodedata.normalize("NFC", value)
     match kind:
+        case "text":
+            return text
         case "date":
             day = _parsed(dt.date, text) if len(text) == 10 else None
             return day.isoformat() if day is not None else _MISFIT

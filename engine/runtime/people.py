@@ -15,6 +15,7 @@ from zlib import crc32
 
 from engine.model.definitions import Definitions
 from engine.model.events import Record
+from engine.model.types import object_type
 from engine.rules.facts import Misfit, conform
 from engine.store.protocol import PARTITIONS, Transaction, Waiting
 
@@ -52,14 +53,17 @@ class People:
     def __init__(self, tx: Transaction, definitions: Definitions, waiting: Iterable[Waiting]) -> None:
         self._tx = tx
         self._objects = definitions.project.objects
-        self._identity = [name for name in definitions.project.identity if name != "crm.id"]
-        self._records: dict[tuple[str, str], Record] = {}
+        contract = self._objects.get("contact")
+        known = contract.fields if contract is not None else {}
+        self._identity = object_type({name: known[name] for name in definitions.project.identity if name in known})
+        self._records: dict[tuple[str, str], Record | None] = {}  # none: it was looked for, and is not stored
         self._dirty: set[tuple[str, str]] = set()
         self._new_aliases: dict[tuple[str, str], str] = {}
         rows = list(waiting)
-        self._aliases = tx.aliases(name for row in rows for name in self._contact_names(row.event.source, row.event.data.get("contact")))
+        self._names = {row.seq: self._contact_names(row.event.source, row.event.data.get("contact")) for row in rows}
+        self._aliases = tx.aliases(name for names in self._names.values() for name in names)
         self._load(self._keys(rows))
-        self._load((kind, key) for record in list(self._records.values()) for kind, key in record.links.items())
+        self._load((kind, key) for record in list(self._records.values()) if record is not None for kind, key in record.links.items())
 
     def _keys(self, rows: list[Waiting]) -> Iterator[tuple[str, str]]:
         for row in rows:
@@ -68,33 +72,29 @@ class People:
                 continue
             for kind, raw in row.event.data.items():
                 if kind in self._objects and isinstance(raw, Mapping):
-                    key = self._find(kind, row.event.source, raw)
+                    key = self._find(kind, row, raw)
                     if key is not None:
                         yield kind, key
 
     def _load(self, wanted: Iterable[tuple[str, str]]) -> None:
-        self._records.update(self._tx.records(pair for pair in wanted if pair not in self._records))
+        new = [pair for pair in wanted if pair not in self._records]
+        self._records.update(dict.fromkeys(new))
+        self._records.update(self._tx.records(new))
 
     def _contact_names(self, source: str, raw: object) -> list[tuple[str, str]]:
         """The names by which a contact's data say who it is: the source's id, then the identity fields in the project's order."""
         if not isinstance(raw, Mapping):
             return []
         names = [(f"contact@{source}", str(raw["id"]))] if raw.get("id") not in (None, "") else []
-        contract = self._objects.get("contact")
-        if contract is None:
-            return names
-        given, _ = conform("contact", contract, raw)
-        for field_name in self._identity:
-            value = given.get(field_name)
-            if isinstance(value, str) and value:
-                names.append((f"contact.{field_name}", value.casefold()))
+        given, _ = conform("contact", self._identity, raw)
+        names += [(f"contact.{name}", value.casefold()) for name, value in given.items() if isinstance(value, str) and value]
         return names
 
-    def _find(self, kind: str, source: str, raw: Mapping[str, Any]) -> str | None:
+    def _find(self, kind: str, row: Waiting, raw: Mapping[str, Any]) -> str | None:
         """The key of the object that ``raw`` is about; None where it names nobody."""
         if kind != "contact":
-            return object_key(kind, source, str(raw["id"])) if raw.get("id") not in (None, "") else None
-        names = self._contact_names(source, raw)
+            return object_key(kind, row.event.source, str(raw["id"])) if raw.get("id") not in (None, "") else None
+        names = self._names[row.seq]
         for name in names:
             known = self._new_aliases.get(name) or self._aliases.get(name)
             if known is not None:
@@ -104,7 +104,7 @@ class People:
     def record(self, kind: str, key: str) -> Record | None:
         if (kind, key) not in self._records:
             self._load([(kind, key)])
-        return self._records.get((kind, key))
+        return self._records[kind, key]
 
     def bring(self, row: Waiting) -> Brought:
         """Merge what an event carries; nothing is kept yet. A required field that does not fit leaves no records."""
@@ -115,7 +115,7 @@ class People:
             raw = event.data.get(kind)
             if not isinstance(raw, Mapping):
                 continue
-            key = self._find(kind, event.source, raw)
+            key = self._find(kind, row, raw)
             if key is None:
                 brought.misfits.append(Misfit(f"{kind}.id", "text", "nothing", True))
                 continue
@@ -131,7 +131,7 @@ class People:
             old = before.data if before is not None else {}
             brought.changed[kind] = [name for name in {**old, **record.data} if old.get(name) != record.data.get(name)]
         if "contact" in merged:
-            brought.names = self._contact_names(event.source, event.data["contact"])
+            brought.names = self._names[row.seq]
         return brought
 
     def keep(self, brought: Brought) -> None:
@@ -165,7 +165,7 @@ class People:
         self._dirty.add((record.kind, record.key))
 
     def flush(self) -> None:
-        self._tx.save_records(self._records[pair] for pair in self._dirty)
+        self._tx.save_records(record for pair in self._dirty if (record := self._records[pair]) is not None)
         self._tx.add_aliases((kind, value, key) for (kind, value), key in self._new_aliases.items())
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.model.events import Event
 from engine.store.protocol import EventState, Incoming, Settled, Timer, Waiting
-from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, micros
+from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads, marks, micros
 
 _EVENT = "seq, part, source, id, type, time, data, outcome, subjects"
 
@@ -19,8 +18,8 @@ def _waiting(row: Sequence[Any]) -> Waiting:
     return Waiting(
         seq=seq,
         part=part,
-        event=Event(id=id_, source=source, type=type_, time=instant(time), data=json.loads(data), outcome=outcome),
-        subjects=None if subjects is None else json.loads(subjects),
+        event=Event(id=id_, source=source, type=type_, time=instant(time), data=loads(data), outcome=outcome),
+        subjects=None if subjects is None else loads(subjects),
     )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from engine.model.feedback import Answer, Invitation, InvitationState
-from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, maybe_instant, maybe_micros, micros
+from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads, marks, maybe_instant, maybe_micros, micros
 
 _INVITATION = (
     "id, part, contact, survey, cadence, deployment, event, subjects, state, due, lifetime, expires, channel, language, sent, reason"
@@ -68,7 +67,7 @@ class FeedbackRows(Rows):
                     cadence=row[4],
                     deployment=row[5],
                     event=row[6],
-                    subjects=json.loads(row[7]),
+                    subjects=loads(row[7]),
                     state=InvitationState(row[8]),
                     due=instant(row[9]),
                     lifetime=row[10],
@@ -117,8 +116,8 @@ class FeedbackRows(Rows):
                     contact=row[3],
                     survey=row[4],
                     fingerprint=row[5],
-                    subjects=json.loads(row[6]),
-                    values=json.loads(row[7]),
+                    subjects=loads(row[6]),
+                    values=loads(row[7]),
                     score=row[8],
                     category=row[9],
                     channel=row[10],

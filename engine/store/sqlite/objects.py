@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from engine.model.events import Record
-from engine.store.sqlite.rows import Rows, chunks, dumps, marks
+from engine.store.sqlite.rows import Rows, chunks, dumps, loads, marks
 
 
 class ObjectRows(Rows):
@@ -41,9 +40,9 @@ class ObjectRows(Rows):
                         part=part,
                         source=source,
                         id=id_,
-                        data=json.loads(data),
-                        times=json.loads(times),
-                        links=json.loads(links),
+                        data=loads(data),
+                        times=loads(times),
+                        links=loads(links),
                     )
         return found
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.model.delivery import Delivery, DeliveryState
 from engine.store.protocol import NewDelivery, OutboxLine
-from engine.store.sqlite.rows import Rows, dumps, instant, marks, micros
+from engine.store.sqlite.rows import Rows, dumps, instant, loads, marks, micros
 
 _COLUMNS = (
     "id, part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects, payload, respondent,"
@@ -30,8 +29,8 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         contact=row[8],
         invitation=row[9],
         answer=row[10],
-        subjects=json.loads(row[11]),
-        payload=json.loads(row[12]),
+        subjects=loads(row[11]),
+        payload=loads(row[12]),
         respondent=bool(row[13]),
         state=DeliveryState(row[14]),
         attempt=row[15],

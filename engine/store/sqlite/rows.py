@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+import orjson
+
 T = TypeVar("T")
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_LONG_NUMBER = re.compile(r"\d{19}")
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -32,7 +36,15 @@ def maybe_instant(value: int | None) -> dt.datetime | None:
 
 
 def dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a whole number beyond 64 bits, which JSON may hold
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def loads(text: str) -> Any:
+    # The quick reader takes a whole number beyond 64 bits for a double, which is another value.
+    return json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
 
 
 def chunks(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
