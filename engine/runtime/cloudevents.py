@@ -20,6 +20,7 @@ BATCH = "application/cloudevents-batch+json"
 MAX_NAME = 512  # characters of id, source and type
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_CONTROL = re.compile("[\x00-\x1f]")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 
 
@@ -93,7 +94,7 @@ def from_json(item: Any, now: dt.datetime, where: str = "") -> Event:
         value = item.get(name)
         if not isinstance(value, str) or not value:
             raise MalformedEventError(f"{where}`{name}` is missing: it must be text that is not empty")
-        if len(value) > MAX_NAME or any(ord(char) < 32 for char in value):
+        if len(value) > MAX_NAME or _CONTROL.search(value):
             raise MalformedEventError(f"{where}`{name}` has at most {MAX_NAME} characters, none of them a control character")
     if "data_base64" in item:
         raise MalformedEventError(f"{where}`data_base64` is not understood: send JSON in `data`")

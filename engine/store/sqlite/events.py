@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orjson import loads
+
 from engine.model.events import Event
 from engine.store.protocol import EventState, Incoming, Settled, Timer, Waiting
-from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads, marks, micros
+from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, micros
 
 _EVENT = "seq, part, source, id, type, time, data, outcome, subjects"
 
@@ -18,7 +20,7 @@ def _waiting(row: Sequence[Any]) -> Waiting:
     return Waiting(
         seq=seq,
         part=part,
-        event=Event(id=id_, source=source, type=type_, time=instant(time), data=loads(data), outcome=outcome),
+        event=Event(id=id_, source=source, type=type_, time=instant(time), data=loads_foreign(data), outcome=outcome),
         subjects=None if subjects is None else loads(subjects),
     )
 

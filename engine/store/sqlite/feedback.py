@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from orjson import loads
+
 from engine.model.feedback import Answer, Invitation, InvitationState
-from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads, marks, maybe_instant, maybe_micros, micros
+from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, maybe_instant, maybe_micros, micros
 
 _INVITATION = (
     "id, part, contact, survey, cadence, deployment, event, subjects, state, due, lifetime, expires, channel, language, sent, reason"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from orjson import loads
+
 from engine.model.events import Record
-from engine.store.sqlite.rows import Rows, chunks, dumps, loads, marks
+from engine.store.sqlite.rows import Rows, chunks, dumps, marks
 
 
 class ObjectRows(Rows):

@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orjson import loads
+
 from engine.model.delivery import Delivery, DeliveryState
 from engine.store.protocol import NewDelivery, OutboxLine
-from engine.store.sqlite.rows import Rows, dumps, instant, loads, marks, micros
+from engine.store.sqlite.rows import Rows, dumps, instant, marks, micros
 
 _COLUMNS = (
     "id, part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects, payload, respondent,"

@@ -42,8 +42,8 @@ def dumps(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def loads(text: str) -> Any:
-    # The quick reader takes a whole number beyond 64 bits for a double, which is another value.
+def loads_foreign(text: str) -> Any:
+    """What others sent. The quick reader takes a whole number beyond 64 bits for a double, which is another value."""
     return json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
 
 
