@@ -9,7 +9,7 @@ from engine.model.definitions import Audience, Automation, Cadence, Definitions,
 from engine.model.policies import RunMode
 from engine.model.span import Span
 
-_ACTIONS = frozenset({"ticket", "email", "webhook", "update"})
+_ACTIONS = frozenset({"ticket", "email", "webhook", "update", "if", "stop"})
 _USES = frozenset({"smtp", "zendesk", "bitrix24", "webhook", "events"})
 
 
@@ -101,3 +101,4 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[tuple[str, Span]]:
             yield f"`{step.action}` in an automation", step.at
         elif step.name is not None or step.on_failure:
             yield "`as` and `on_failure`", step.at
+        yield from _steps((*step.then, *step.otherwise))

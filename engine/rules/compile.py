@@ -11,7 +11,7 @@ from engine.dsl.expressions.to_python import GLOBALS, Names, source_of
 from engine.model.definitions import Automation, Cadence, Definitions, EventType, address
 from engine.rules.flow import Flow
 from engine.rules.graph import build_graph, event_types
-from engine.rules.needs import Needs, of_rule, promised, roots
+from engine.rules.needs import Needs, of_cadence, promised, roots
 
 Rule = Automation | Cadence
 Conditions = Callable[[Mapping[str, object]], list[int]]
@@ -25,7 +25,7 @@ class Candidate:
     rule: Rule
     needs: frozenset[str]  # objects that must be linked, or its condition has no value
     frozen: bool  # its condition reads only what never changes again
-    steps: tuple[Needs, ...]  # by step: objects that must be linked, or it is passed over; of a cadence, the one thing that it does
+    says: Needs  # of a cadence: objects that must be linked, or it has no words to ask with
 
 
 class RuleSet:
@@ -83,7 +83,8 @@ def _index(definitions: Definitions, events: Mapping[str, EventType]) -> dict[st
 def _candidate(rule: Rule, definitions: Definitions, event: EventType) -> Candidate:
     sure = promised(definitions, event)
     read = roots(rule.condition.term) & frozenset(definitions.project.objects) if rule.condition is not None else frozenset()
-    return Candidate(address=address(rule), rule=rule, needs=read & sure, frozen=not read, steps=of_rule(rule, definitions, sure))
+    says = of_cadence(rule, definitions, sure) if isinstance(rule, Cadence) else frozenset()
+    return Candidate(address=address(rule), rule=rule, needs=read & sure, frozen=not read, says=says)
 
 
 def _generate(candidates: tuple[Candidate, ...]) -> Conditions:

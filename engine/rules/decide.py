@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engine.dsl.expressions.interpret import evaluate
-from engine.model.definitions import Automation, Cadence, Step
+from engine.model.definitions import Cadence
+from engine.model.policies import RunMode
 from engine.rules.compile import RuleSet
 from engine.rules.eligibility import may_ask
+from engine.rules.flow import Act, Flow
 from engine.rules.needs import absent
+
+NO_SUBJECTS: Mapping[str, str] = {}
+Active = Callable[[str, str], bool]  # whether a run of the automation goes on, or is queued, for KIND/KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,68 +23,83 @@ class Ask:
     cadence: Cadence
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Carry out one step of an automation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Begin a run (``rules.flow``)."""
 
-    automation: Automation
-    number: int  # of the step, from 0
-    step: Step
-
-    @property
-    def origin(self) -> str:
-        return f"automation.{self.automation.name}/{self.number}"
+    flow: Flow
+    subject: str | None  # KIND/KEY of what it is for; none: its event alone
+    queued: bool = False  # behind those of its subject
+    replaces: bool = False  # those of its subject are cancelled: their waits, and what they have not sent
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A rule that waited for the event, or a step of one, that did nothing, with the reason."""
-
-    address: str  # automation.rescue; of its first step automation.rescue/0
-    reason: str
+Effect = Ask | Act | Begin
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    effects: tuple[Ask | Act, ...]
+    """Of the rules that waited for the event, those that are neither in ``fired`` nor in ``skipped`` have a condition that did not hold."""
+
+    effects: tuple[Effect, ...]
     fired: tuple[str, ...]  # addresses, in order
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[tuple[str, str], ...]  # rules, and steps as automation.rescue/0, that did nothing all the same: address, reason
 
 
 _NOTHING = Decision((), (), ())
 
 
-def decide(rules: RuleSet, event_type: str, scope: Mapping[str, object]) -> Decision:
-    """The effects of an event in the situation that ``scope`` describes."""
-    candidates = rules.candidates(event_type)
-    if not candidates:
-        return _NOTHING
-    effects: list[Ask | Act] = []
-    fired: list[str] = []
-    skipped: list[Skipped] = []
+def nobody(automation: str, subject: str) -> bool:
+    """No run goes on: the state of a decision by itself."""
+    return False
+
+
+def decide(
+    rules: RuleSet,
+    event_type: str,
+    scope: Mapping[str, object],
+    subjects: Mapping[str, str] = NO_SUBJECTS,
+    active: Active = nobody,
+) -> Decision:
+    """The effects of an event in the situation that ``scope`` describes, whose objects have the keys in ``subjects``."""
     holding = rules.holding(event_type, scope)
+    if not holding:
+        return _NOTHING
+    effects: list[Effect] = []
+    fired: list[str] = []
+    skipped: list[tuple[str, str]] = []
     for candidate in holding:
-        rule = candidate.rule
+        rule, address = candidate.rule, candidate.address
         if isinstance(rule, Cadence):
-            verdict = absent(candidate.steps[0], scope) or _pre_filter(rules, rule, scope)
+            verdict = absent(candidate.says, scope) or _pre_filter(rules, rule, scope)
             if verdict is not None:
-                skipped.append(Skipped(candidate.address, verdict))
+                skipped.append((address, verdict))
                 continue
             effects.append(Ask(rule))
         else:
-            for number, step in enumerate(rule.then):
-                act = Act(rule, number, step)
-                lacking = absent(candidate.steps[number], scope)
-                if lacking is None and (step.condition is None or evaluate(step.condition.term, scope)):
-                    effects.append(act)
-                else:
-                    skipped.append(Skipped(act.origin, lacking or "if"))
-        fired.append(candidate.address)
-    if len(holding) < len(candidates):
-        there = {candidate.address for candidate in holding}
-        passed_over = (candidate for candidate in candidates if candidate.address not in there)
-        skipped += (Skipped(candidate.address, absent(candidate.needs, scope) or "if") for candidate in passed_over)
+            flow = rules.flow(rule.name)
+            if flow.immediate:
+                effects += flow.acts(scope, skipped)
+            else:
+                begun = _begun(flow, rule.run, subjects, active)
+                if begun is None:
+                    skipped.append((address, f"run: one goes on for this {rule.run.per}"))
+                    continue
+                effects.append(begun)
+        fired.append(address)
     return Decision(tuple(effects), tuple(fired), tuple(skipped))
+
+
+def _begun(flow: Flow, run: RunMode, subjects: Mapping[str, str], active: Active) -> Begin | None:
+    """How a run begins beside those of its object that go on; None where it does not."""
+    key = subjects.get(run.per)
+    if key is None:  # per event; or there is no such object, and nothing to be one of
+        return Begin(flow=flow, subject=None)
+    subject = f"{run.per}/{key}"
+    if run.mode == "parallel" or not active(flow.automation.name, subject):
+        return Begin(flow=flow, subject=subject)
+    if run.mode == "single":
+        return None
+    return Begin(flow=flow, subject=subject, queued=run.mode == "queue", replaces=run.mode == "restart")
 
 
 def _pre_filter(rules: RuleSet, cadence: Cadence, scope: Mapping[str, object]) -> str | None:

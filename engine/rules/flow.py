@@ -44,7 +44,6 @@ class Act:
     automation: Automation
     at: str  # position of the step: "0", or "2/on_timeout/0" for one within another
     step: Step
-    depth: int = 0  # of an event that it emits
 
     @property
     def origin(self) -> str:
@@ -64,9 +63,22 @@ class Node:
     step: Step
     holds: Evaluator | None  # its `if`
     needs: frozenset[str]  # objects and results of steps without which it has no meaning
+    act: Act
     after: str | None  # the step behind it, or behind the branch that it ends
     branches: Mapping[str, str]  # then, else, on_timeout, on_failure → the first step there
     blocks: bool  # later steps wait until its effect is delivered
+
+    def why_not(self, scope: Mapping[str, object]) -> str | None:
+        """The reason why the step is passed over; `if` where its condition does not hold."""
+        for name in self.needs:
+            if scope.get(name) is None:
+                return absent(self.needs, scope)
+        return "if" if self.holds is not None and not self.holds(scope) else None
+
+    def onwards(self, reason: str | None) -> str | None:
+        """The step behind one that only branches or is passed over."""
+        branch = {None: "then", "if": "else"}.get(reason) if self.step.action == "if" else None
+        return self.after if branch is None else self.branches.get(branch, self.after)
 
 
 class Flow:
@@ -81,11 +93,16 @@ class Flow:
         named = {step.name: step.action for step in _all(automation.then) if step.name is not None}
         self.step_events = {f"{name}.{verb}": (name, verb) for name, action in named.items() for verb in STEP_EVENTS.get(action, ())}
         self.first = self._lay(automation.then, "", None, frozenset(named))
-        self.immediate = automation.run.mode == "parallel" and not any(
-            node.blocks or node.step.action in ("wait", "wait_for") for node in self.nodes.values()
+        nodes = self.nodes.values()
+        actions = [node.step.action for node in nodes]
+        # What a step looks at may have been updated by an earlier one, so it is taken when that is done.
+        looks = any(node.holds is not None for node in nodes) or actions.count("update") > 1
+        self.immediate = (
+            automation.run.mode == "parallel"
+            and not any(node.blocks for node in nodes)
+            and not {"wait", "wait_for", "emit"} & set(actions)
+            and not ("update" in actions and looks)
         )
-        if any(node.step.action == "update" for node in self.nodes.values()) and any(node.holds for node in self.nodes.values()):
-            self.immediate = False  # a condition may look at what was updated before, so it is judged when that is done
 
     def _lay(self, steps: tuple[Step, ...], prefix: str, behind: str | None, named: frozenset[str]) -> str | None:
         for number, step in enumerate(steps):
@@ -100,14 +117,32 @@ class Flow:
                 step=step,
                 holds=to_function(step.condition.term) if step.condition is not None else None,
                 needs=of_step(step, self._definitions, self._sure) | named & read.union(*texts),
+                act=Act(automation=self.automation, at=at, step=step),
                 after=after,
                 branches={name: first for name, first in branches.items() if first is not None},
                 blocks=step.name is not None or bool(step.on_failure),
             )
         return f"{prefix}0" if steps else None
 
-    def act(self, at: str, depth: int) -> Act:
-        return Act(automation=self.automation, at=at, step=self.nodes[at].step, depth=depth)
+    def acts(self, scope: Mapping[str, object], passed: list[tuple[str, str]], note: Note | None = None) -> list[Act]:
+        """The actions of an `immediate` automation, in order. Those that are passed over go to ``passed``: origin, reason."""
+        found = []
+        at = self.first
+        while at is not None:
+            node = self.nodes[at]
+            reason = node.why_not(scope)
+            if reason is None and node.step.action != "if":
+                _tell(note, node, node.step.action)
+                if node.step.action == "stop":
+                    break
+                found.append(node.act)
+                at = node.after
+                continue
+            _tell(note, node, reason or "then")
+            if reason is not None and (node.step.action != "if" or reason != "if"):
+                passed.append((node.act.origin, reason))
+            at = node.onwards(reason)
+        return found
 
 
 def _all(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -157,20 +192,12 @@ def advance(flow: Flow, run: Run, read: Read, do: Do, now: dt.datetime, zone: Zo
         if run.at is None:
             return replace(run, state=RunState.DONE)
         node = flow.nodes[run.at]
-        scope = _scope(flow, run, read) if node.needs or node.holds is not None else {}
-        lacking = absent(node.needs, scope) if node.needs else None
-        if lacking is not None:
-            _tell(note, node, lacking)
-            run = replace(run, at=node.after)
-        elif node.step.action == "if":
-            holds = node.holds is not None and bool(node.holds(scope))
-            _tell(note, node, "then" if holds else "else")
-            run = replace(run, at=node.branches.get("then" if holds else "else", node.after))
-        elif node.holds is not None and not node.holds(scope):
-            _tell(note, node, "if")
-            run = replace(run, at=node.after)
-        else:
+        reason = node.why_not(_scope(flow, run, read)) if node.needs or node.holds is not None else None
+        if reason is None and node.step.action != "if":
             run = _judged(_take(flow, run, node, do, now, zone, note))
+        else:
+            _tell(note, node, reason or "then")
+            run = replace(run, at=node.onwards(reason))
     return run
 
 
@@ -213,7 +240,7 @@ def _take(flow: Flow, run: Run, node: Node, do: Do, now: dt.datetime, zone: Zone
         _tell(note, node, "the chain of emitted events is too long")
         return _failed(run, node, f"more than {MAX_DEPTH} events were emitted one by another: they go round in a circle")
     _tell(note, node, step.action)
-    outcome = do(flow.act(node.at, run.depth + 1))
+    outcome = do(node.act)
     return replace(run, state=RunState.WAITING) if node.blocks and outcome is None else _settled(run, node, outcome)
 
 
@@ -358,5 +385,5 @@ def retried(flow: Flow, run: Run) -> tuple[Run, tuple[Act, ...]]:
     """
     if run.state is not RunState.FAILED or run.before is None:
         return run, ()
-    again = tuple(flow.act(at, run.depth + 1) for at in run.dead if at != run.at)
+    again = tuple(flow.nodes[at].act for at in run.dead if at != run.at)
     return replace(run, state=run.before, before=None, dead=(), failure=None), again

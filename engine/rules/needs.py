@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.model import terms as t
-from engine.model.definitions import Automation, Cadence, Definitions, EventType, MessageTemplate, Step, Survey
+from engine.model.definitions import Cadence, Definitions, EventType, MessageTemplate, Step, Survey
 from engine.model.texts import Template, Text
 
 Needs = frozenset[str]  # kinds of object
@@ -38,13 +38,11 @@ def absent(needs: Needs, scope: Mapping[str, object]) -> str | None:
     return f"no {missing[0]}" if missing else None
 
 
-def of_rule(rule: Automation | Cadence, definitions: Definitions, sure: Needs) -> tuple[Needs, ...]:
-    """What each step of an automation needs; of a cadence, what its survey is about and what its condition and invitation need."""
-    if isinstance(rule, Automation):
-        return tuple(of_step(step, definitions, sure) for step in rule.then)
-    condition = roots(rule.condition.term) & sure if rule.condition is not None else _NONE
-    template = definitions.templates.get(rule.invite) if rule.invite is not None else None
-    return (condition | {definitions.surveys[rule.survey].about} | _words(_message(template), definitions, sure),)
+def of_cadence(cadence: Cadence, definitions: Definitions, sure: Needs) -> Needs:
+    """What its condition and its invitation need."""
+    condition = roots(cadence.condition.term) & sure if cadence.condition is not None else _NONE
+    template = definitions.templates.get(cadence.invite) if cadence.invite is not None else None
+    return condition | _words(_message(template), definitions, sure)
 
 
 def of_step(step: Step, definitions: Definitions, sure: Needs) -> Needs:

@@ -13,7 +13,7 @@ from engine.deploy.versions import Version, Versions
 from engine.dsl.uses import USES
 from engine.errors import StoreError
 from engine.messages.compose import language_of
-from engine.model.definitions import Automation, Cadence, Step
+from engine.model.definitions import Cadence, Step
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Record
 from engine.model.feedback import Invitation, InvitationState
@@ -111,7 +111,8 @@ def _scope(version: Version, row: Delivery, known: _Known) -> tuple[Mapping[str,
     there = situation(version.definitions, kind, data, in_sight(kind, records), known.now, version.zone)
     if there.refused:
         return there.scope, f"{there.refused[0].path} is missing"
-    return there.scope, absent(candidate.steps[int(step or 0)], there.scope)
+    needs = version.rules.flow(candidate.rule.name).nodes[step].needs if step else candidate.says
+    return there.scope, absent(needs, there.scope)
 
 
 def give_up(tx: Transaction, row: Delivery, state: DeliveryState, reason: str) -> None:
@@ -156,15 +157,14 @@ def _invitation(
 
 
 def _step(tx: Transaction, version: Version, row: Delivery, scope: Mapping[str, object], reason: str | None) -> Claimed | None:
-    name, number = row.origin.removeprefix("automation.").split("/")
-    automation: Automation = version.definitions.automations[name]
+    name, _, at = row.origin.removeprefix("automation.").partition("/")
     contact: Any = scope.get("contact")
     if reason is None and row.respondent and isinstance(contact, Mapping) and contact.get("opted_out"):
         reason = "contact.opted_out"
     if reason is not None:
         give_up(tx, row, DeliveryState.DROPPED, reason)
         return None
-    return Claimed(delivery=row, version=version, scope=scope, step=automation.then[int(number)])
+    return Claimed(delivery=row, version=version, scope=scope, step=version.rules.flow(name).nodes[at].step)
 
 
 def recover(tx: Transaction, rows: Iterable[Delivery], repeatable: Collection[str], reason: str, now: dt.datetime) -> tuple[int, int]:

@@ -17,10 +17,12 @@ from engine.model.definitions import Cadence, EventType
 from engine.model.delivery import Delivery
 from engine.model.events import Event, Record
 from engine.model.feedback import Invitation, InvitationState
+from engine.model.runs import Delivered, Outcome, RunState
 from engine.model.texts import Template
-from engine.rules.decide import Act, Decision, decide
+from engine.rules.decide import Ask, Begin, Decision, decide
 from engine.rules.eligibility import address_for
 from engine.rules.facts import conform
+from engine.rules.flow import Act, advance, begin
 from engine.rules.scope import situation
 from engine.runtime.people import Brought, People, part_of
 from engine.store.protocol import EventState, Incoming, NewDelivery, Settled, Transaction, Waiting
@@ -151,8 +153,8 @@ def _decide_one(version: Version, row: Waiting, batch: _Batch, now: dt.datetime)
     people.keep(brought)
     _derive(row, kind, brought, batch)
     case = _Case(version=version, row=row, records=records, scope=there.scope, own=own, now=now)
-    decision = decide(version.rules, event.type, there.scope)
-    skipped = {skip.address: skip.reason for skip in decision.skipped} | _carry_out(case, decision, batch)
+    decision = decide(version.rules, event.type, there.scope, case.subjects)
+    skipped = dict(decision.skipped) | _carry_out(case, decision, batch)
     trace: dict[str, Any] = {"deployment": version.number}
     if decision.fired:
         trace["fired"] = list(decision.fired)
@@ -191,19 +193,64 @@ def own_event(type_: str, cause: str, time: dt.datetime, data: Mapping[str, Any]
 
 
 def _carry_out(case: _Case, decision: Decision, batch: _Batch) -> dict[str, str]:
-    """Effects into the batch; the cadences that reach nobody, with the reason."""
-    skipped = {}
+    """Effects into the batch; what does nothing all the same, with the reason."""
+    skipped: dict[str, str] = {}
     for effect in decision.effects:
-        if isinstance(effect, Act):
-            if effect.step.action == "update":
-                _update(case, effect, batch)
-            else:
-                batch.deliveries.append(_action(case, effect))
-            continue
-        refused = _invite(case, effect.cadence, batch)
-        if refused is not None:
-            skipped[f"cadence.{effect.cadence.name}"] = refused
+        if isinstance(effect, Ask):
+            refused = _invite(case, effect.cadence, batch)
+            if refused is not None:
+                skipped[f"cadence.{effect.cadence.name}"] = refused
+        elif isinstance(effect, Begin):
+            _run(case, effect, batch, skipped)
+        else:
+            _act(case, effect, batch)
     return skipped
+
+
+def _act(case: _Case, act: Act, batch: _Batch) -> Outcome | None:
+    """One action: done at once, or a row of the outbox."""
+    if act.step.action == "update":
+        _update(case, act, batch)
+        return Delivered(act.at)
+    batch.deliveries.append(_action(case, act))
+    return None
+
+
+def _run(case: _Case, effect: Begin, batch: _Batch, skipped: dict[str, str]) -> None:
+    """A run whose steps look at what they have changed themselves. One that waits is not deployed (``deploy/executable.py``)."""
+
+    def read() -> Mapping[str, object]:
+        return _read_anew(case, batch).scope
+
+    def do(act: Act) -> Outcome | None:
+        return _act(_read_anew(case, batch), act, batch)
+
+    def note(at: str, what: str) -> None:
+        if what == "if" or what.startswith("no "):
+            skipped[f"automation.{effect.flow.automation.name}/{at}"] = what
+
+    run = begin(
+        effect.flow,
+        id=effect_key(case.row.event, f"automation.{effect.flow.automation.name}"),
+        deployment=case.version.number,
+        subject=effect.subject,
+        type=case.row.event.type,
+        time=case.row.event.time,
+        data=case.row.event.data,
+        subjects=case.subjects,
+        event=case.row.seq,
+    )
+    run = advance(effect.flow, run, read, do, case.now, case.version.zone, note)
+    assert run.state is RunState.DONE, f"{effect.flow.automation.name} waits, and runs are not stored"
+
+
+def _read_anew(case: _Case, batch: _Batch) -> _Case:
+    """The same case, with its objects as they are now."""
+    records = {kind: batch.people.record(kind, record.key) or record for kind, record in case.records.items()}
+    kind = case.version.rules.events[case.row.event.type]
+    data = {**case.row.event.data, **case.own}
+    there = situation(case.version.definitions, kind, data, in_sight(kind, records), case.now, case.version.zone)
+    return replace(case, records=records, scope=there.scope)
 
 
 def effect_key(event: Event, origin: str) -> str:

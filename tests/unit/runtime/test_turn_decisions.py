@@ -177,6 +177,29 @@ async def test_a_step_whose_guard_does_not_hold_says_so(tmp_path: Path) -> None:
         assert (trace["fired"], trace["skipped"]) == (["automation.won"], {"automation.won/0": "if"})
 
 
+BRANCH = "- {if: deal.amount is not none and deal.amount > 5, then: [{webhook: {via: hook, data: {what: large}}}], else: [{stop: small}]}"
+
+
+@pytest.mark.parametrize(
+    ("amount", "origins_there"), [(9, ["automation.won/0/then/0", "automation.won/1"]), (1, [])], ids=["then", "else stops"]
+)
+async def test_a_branch_is_taken_and_a_stop_ends_the_steps(tmp_path: Path, amount: int, origins_there: list[str]) -> None:
+    async with bench(tmp_path, small_project.definitions({WEBHOOK: f"{BRANCH}\n  {WEBHOOK}"})) as engine:
+        won = {"contact": ADA, "deal": {"id": "d", "title": "Coat", "stage": "won", "amount": amount}}
+        await engine.turn(event("deal.created", won, outcome="won"))
+        assert [origin for origin in await origins(engine) if "won" in origin] == origins_there
+        assert {item.delivery.origin for item in await engine.claim("hook")} >= set(origins_there)
+
+
+async def test_a_step_behind_an_update_looks_at_what_was_updated(tmp_path: Path) -> None:
+    update = '- update: {deal: {amount: "{{ 9 }}"}}\n  '
+    guarded = {WEBHOOK: f"{update}{WEBHOOK}\n    if: deal.amount is not none and deal.amount > 5"}
+    async with bench(tmp_path, small_project.definitions(guarded)) as engine:
+        await engine.turn(deal("deal.created", "won", "won"))
+        assert [origin for origin in await origins(engine) if "won" in origin] == ["automation.won/1"]
+        assert engine.objects("deal")[0]["amount"] == 9
+
+
 @pytest.mark.parametrize("then", ["", "after: 2d\n", "invite: about_the_deal\n"])
 async def test_a_cadence_that_reads_what_is_not_linked_asks_nobody(tmp_path: Path, then: str) -> None:
     condition = 'if: event.warehouse|default("") != "test"\n'
