@@ -13,6 +13,7 @@ from typing import Literal
 
 import structlog
 from starlette.applications import Starlette
+from yarl import URL
 
 from engine.channels.email import SmtpAdapter
 from engine.channels.webhook import WebhookAdapter
@@ -102,10 +103,24 @@ def _address(name: tuple[str, int] | tuple[str, int, int, int]) -> str:
 def _public_url(version: Version, options: Options, here: str) -> str:
     configured = version.definitions.project.public_url
     if configured is not None:
-        return str(resolve(configured, options.root, "project.public_url"))
+        address = _web_address(resolve(configured, options.root, "project.public_url"), "project.public_url")
+        if "?" in address or "#" in address:
+            raise UsageError("project.public_url must end before `?` and `#`: the links to surveys are it and /s/TOKEN")
+        return address
     if not is_loopback(options.listen):
         raise RefusedError(f"--listen {options.listen}: links to surveys need `public_url` in sounding.yaml when customers can reach this")
     return here
+
+
+def _web_address(value: object, place: str) -> str:
+    """An http or https URL. Raises UsageError, which does not repeat it: in some the path is the secret."""
+    try:
+        url = URL(str(value))
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError(f"{place} must be an address that begins with https:// or http://, and a host")
+    return str(value)
 
 
 def _on_signals() -> asyncio.Event:
@@ -137,6 +152,8 @@ def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.Async
     connected = _Connected()
     for name, connection in version.definitions.project.connections.items():
         values = settings(connection, root)
+        if "url" in values:
+            _web_address(values["url"], f"connections.{name}.url")
         if connection.use == "events":
             connected.event_tokens.append(str(values["token"]))
             continue

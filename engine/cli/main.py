@@ -71,7 +71,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        click.echo(f"sounding: {error.strerror or error}", err=True)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        click.echo(f"sounding: {where}{error.strerror or str(error) or type(error).__name__}", err=True)
         code = 4
     except Exception:  # noqa: BLE001  # the last resort: whatever is left is a defect of ours, and is shown as one
         traceback.print_exc()

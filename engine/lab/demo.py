@@ -132,7 +132,7 @@ class Demo:
             raise RefusedError(f"the daemon ended with {code}; its log is {self.progress.log}")
 
     async def _ready(self, process: asyncio.subprocess.Process, url: str) -> None:
-        async with asyncio.timeout(START_TIMEOUT), aiohttp.ClientSession() as session:
+        async with _in_time(START_TIMEOUT, f"the daemon was not ready; its log is {self.progress.log}"), aiohttp.ClientSession() as session:
             while True:
                 if process.returncode is not None:
                     assert self.progress.log is not None
@@ -211,7 +211,7 @@ class Demo:
     async def _quiet(self, session: aiohttp.ClientSession, stage: Stage, show: Callable[[], None]) -> None:
         """Until nothing waits in the daemon, and nothing new was seen for a moment."""
         calm = 0
-        async with asyncio.timeout(QUIET_TIMEOUT):
+        async with _in_time(QUIET_TIMEOUT, f"the daemon did not come to rest; its log is {self.progress.log}"):
             while calm < 5:
                 before = (self.progress.invitations, self.progress.answers, self.progress.thanks)
                 await asyncio.sleep(0.2)
@@ -222,6 +222,15 @@ class Demo:
                 moved = before != (self.progress.invitations, self.progress.answers, self.progress.thanks)
                 calm = 0 if waiting or moved else calm + 1
                 show()
+
+
+@contextlib.asynccontextmanager
+async def _in_time(seconds: float, otherwise: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise RefusedError(f"within {seconds:g} s {otherwise}") from error
 
 
 _BUSY = ["events_waiting", *(f"{action}_{state}" for action in ("invite", "ticket", "email", "fetch") for state in ("pending", "sending"))]

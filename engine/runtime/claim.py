@@ -45,9 +45,9 @@ def claim(
 ) -> tuple[list[Claimed], int]:
     """Up to ``limit`` deliveries of a connection, and how many rows were taken: some may have been dropped at the recheck."""
     current = versions.refresh(tx)
-    rows = tx.claim(connection, now, deadline, limit)
+    rows = tx.claim(connection, now, deadline, limit) if current is not None else []
     if not rows or current is None:
-        return [], len(rows)
+        return [], 0
     known = _Known(
         invitations=tx.invitations(row.invitation for row in rows if row.invitation is not None),
         events=tx.events(row.event for row in rows if row.event is not None),

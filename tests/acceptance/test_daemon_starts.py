@@ -83,6 +83,23 @@ async def test_customers_would_get_links_to_nowhere(tmp_path: Path) -> None:
     assert "links to surveys need `public_url` in sounding.yaml" in said
 
 
+@pytest.mark.parametrize("name", ["ADDRESS", "B24_URL", "HOOK_URL"])
+@pytest.mark.parametrize("address", ["feedback.example.com", "ftp://example.com", "https://", "http://[", "/s"])
+async def test_links_or_requests_would_lead_nowhere(tmp_path: Path, name: str, address: str) -> None:
+    small_project.write(tmp_path, {"languages: [en]\n": "languages: [en]\npublic_url: {env: ADDRESS}\n"})
+    environment = {**ENVIRONMENT, "ADDRESS": "https://feedback.example.com/shop", name: address}
+    found = await run("run", "--apply", *ANYWHERE, "-C", str(tmp_path), environment=environment)
+    place = {"ADDRESS": "project.public_url", "B24_URL": "connections.crm.url", "HOOK_URL": "connections.hook.url"}[name]
+    assert (found.code, found.out) == (2, ""), found.err
+    assert found.err == f"sounding: {place} must be an address that begins with https:// or http://, and a host\n"
+
+
+async def test_a_link_cannot_be_put_behind_a_question(tmp_path: Path) -> None:
+    small_project.write(tmp_path, {"languages: [en]\n": "languages: [en]\npublic_url: https://example.com/?page=\n"})
+    said = await refused(tmp_path, "--apply", *ANYWHERE, code=2)
+    assert said.startswith("sounding: project.public_url must end before `?` and `#`")
+
+
 async def test_a_secret_is_not_there(tmp_path: Path) -> None:
     said = await refused(small_project.write(tmp_path), "--apply", *ANYWHERE, without="DESK_TOKEN")
     assert said == "sounding: connections.desk.token needs the environment variable DESK_TOKEN, which is not set"

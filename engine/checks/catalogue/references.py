@@ -60,8 +60,8 @@ REFERENCES = (
     ),
     Entry(
         code="SND208",
-        title="a question asked before what its condition reads",
-        explanation="`show_if` reads earlier answers. On an earlier page there is no answer yet, so the question would never be shown.",
+        title="a question asked before what it reads",
+        explanation="`show_if` and texts read earlier answers. On an earlier page there is no answer yet, so there is nothing to read.",
         fails=_VISIT + "  why: {type: text, ask: Why?, show_if: score <= 6}\npages: [[why], [score]]\n",
         passes=_VISIT + "  why: {type: text, ask: Why?, show_if: score <= 6}\npages: [[score], [why]]\n",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.dsl.build.bench import Bench
@@ -308,17 +309,26 @@ def _thanks(bench: Bench, survey: Survey, node: Node | None) -> tuple[Thanks, ..
 
 
 def _check_order(bench: Bench, survey: Survey, items: list[Node]) -> None:
-    """A question is asked behind those that its condition reads."""
+    """A question is asked behind those that its condition and its texts read."""
     asked: set[str] = set()
     ids = {question.id for question in survey.questions}
     for item in items:
         name = bench.literal(item)
         question = survey.question(name)
-        read = {part for path in paths(question.show_if.term) for part in path[:2]} & ids if question and question.show_if else set()
-        if read - asked - {name}:
-            message = f"`{name}` is asked before `{min(read - asked - {name})}`, which its `show_if` reads"
-            bench.error("SND208", message, item.span, "change the order of the pages")
+        for expressions, what in _read_by(question) if question else ():
+            read = {part for expression in expressions for path in paths(expression.term) for part in path[:2]} & ids - asked - {name}
+            if read:
+                message = f"`{name}` is asked before `{min(read)}`, which its {what}"
+                bench.error("SND208", message, item.span, "change the order of the pages")
+                break
         asked.add(name)
+
+
+def _read_by(question: Question) -> Iterator[tuple[list[Expression], str]]:
+    if question.show_if is not None:
+        yield [question.show_if], "`show_if` reads"
+    texts = (question.ask, *question.options.values(), *question.rows.values(), *question.labels.values())
+    yield [found for text in texts for template in text.by_language.values() for found in template.expressions], "texts read"
 
 
 def _pages(bench: Bench, survey: Survey, node: Node | None) -> tuple[tuple[str, ...], ...]:
