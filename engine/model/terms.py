@@ -139,15 +139,25 @@ class Expression:
         return self.at if self.origin is None else self.origin.within(offset, length)
 
 
-def loads(term: Term) -> Iterator[Load]:
-    """Every reading of a path in a term."""
-    if isinstance(term, Load):
-        yield term
+def direct_parts(term: Term) -> Iterator[Term]:
+    """What a term is made of."""
     for part in fields(term):
         value = getattr(term, part.name)
         for child in value if isinstance(value, tuple) else (value,):
             if isinstance(child, Term):
-                yield from loads(child)
+                yield child
+
+
+def parts(term: Term) -> Iterator[Term]:
+    """A term, what it is made of, what that is made of, and so on."""
+    yield term
+    for part in direct_parts(term):
+        yield from parts(part)
+
+
+def loads(term: Term) -> Iterator[Load]:
+    """Every reading of a path in a term."""
+    return (part for part in parts(term) if isinstance(part, Load))
 
 
 def paths(term: Term) -> Iterator[tuple[str, ...]]:

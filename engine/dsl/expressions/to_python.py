@@ -21,6 +21,7 @@ GLOBALS: Mapping[str, object] = {
 }
 
 Evaluator = Callable[[Mapping[str, object]], object]
+Known = Callable[[t.Term], str | None]
 
 
 class Names:
@@ -38,11 +39,23 @@ class Names:
         return name
 
 
-def source_of(term: t.Term, names: Names, scope: str = "s") -> str:
-    """A Python expression with the term's value, reading from the mapping called ``scope``."""
+def _nothing_known(_: t.Term) -> None:
+    return None
+
+
+def source_of(term: t.Term, names: Names, scope: str = "s", known: Known = _nothing_known) -> str:
+    """A Python expression with the term's value, reading from the mapping called ``scope``.
+
+    ``known`` may say how the value of a term is written shorter: it has been read or computed before.
+    """
+    return known(term) or written_out(term, names, scope, known)
+
+
+def written_out(term: t.Term, names: Names, scope: str = "s", known: Known = _nothing_known) -> str:
+    """The same for a term whose own value is not known yet; its parts may be."""
 
     def of(inner: t.Term) -> str:
-        return source_of(inner, names, scope)
+        return source_of(inner, names, scope, known)
 
     match term:
         case t.Constant():

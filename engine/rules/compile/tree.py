@@ -1,0 +1,61 @@
+"""Conditions → a tree of tables over the values that they turn on, with generated code for what is left to be tested."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from engine.model import terms as t
+from engine.rules.compile.partial import FALSE, OTHER, Path, best_split, given
+from engine.rules.compile.program import Find, Numbered, Program
+
+_DEEPEST = 4  # values looked up one after the other
+_MOST_ENTRIES = 2_000  # of all tables of a tree that were ever needed: what bounds its memory
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A table by the value of a path. An entry is grown when an event first comes to it."""
+
+    path: Path
+    used: frozenset[Path]  # looked up so far, this path too
+    rules: Sequence[Numbered]
+    entries: dict[object, Find] = field(default_factory=dict)
+    grown: set[object] = field(default_factory=set)
+
+
+class Tree:
+    """Finds which of its conditions hold. It knows no names of rules, so rules with equal conditions share one.
+
+    Safe from several threads: whoever comes to an entry first grows it under a lock, readers never wait. What is found does not
+    depend on what has been grown.
+    """
+
+    def __init__(self, conditions: Sequence[t.Term]) -> None:
+        self._program = Program()
+        self._lock = threading.Lock()
+        self.entries = 0  # of all its tables, that were needed so far
+        self.find = self._node(list(enumerate(conditions)), frozenset())
+
+    def _node(self, rules: Sequence[Numbered], used: frozenset[Path]) -> Find:
+        split = None
+        if len(used) < _DEEPEST and self.entries < _MOST_ENTRIES:
+            split = best_split((condition for _, condition in rules), used)
+        if split is None:
+            return self._program.leaf(rules)
+        branch = _Branch(split.path, used | {split.path}, rules)
+        for value in (*split.values, None, OTHER):
+            branch.entries[value] = partial(self._grow, branch, value)
+        return self._program.branch(split.path, branch.entries)
+
+    def _grow(self, branch: _Branch, value: object, scope: Mapping[str, object], candidates: Sequence[Any]) -> list[Any]:
+        with self._lock:
+            if value not in branch.grown:
+                self.entries += 1
+                left = [(number, given(condition, branch.path, value)) for number, condition in branch.rules]
+                branch.entries[value] = self._node([rule for rule in left if rule[1] != FALSE], branch.used)
+                branch.grown.add(value)
+        return branch.entries[value](scope, candidates)
