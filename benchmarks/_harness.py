@@ -184,6 +184,7 @@ class Client:
         self._released: deque[Post] = deque()
         self._carried: dict[_Line, Post] = {}
         self._began: dict[str, float] = {}
+        self.answered: dict[str, float] = {}  # event → when its request was accepted
         self._left = 0
         self._all_answered: asyncio.Future[None] | None = None
         self.refused = 0  # requests that were told to come back
@@ -250,6 +251,7 @@ class Client:
             self.refused += 1
             asyncio.get_running_loop().call_later(_PATIENCE, self._release, [post])
         else:
+            self.answered.update(dict.fromkeys(post.refs, time.monotonic()))
             self._left -= 1
             if not self._left:
                 self._all_answered.set_result(None)

@@ -26,66 +26,18 @@ import os
 import platform
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import uvloop
+from _feedback import SMTP_CONNECTIONS, posts_of, surroundings, write_project
 from _harness import HERE, BenchmarkError, Client, Post, Server, Sinks, median, percentile, serving, sinks, sync_ms
 
 PEER = "inline Starlette, not durable"
-SMTP_CONNECTIONS = 8
-TOKEN = "benchmark-token"
 WARM_UP = 300  # events before a clock runs: templates compiled, connections open
-CUSTOMERS = 2_000  # who come back, so that both new and known contacts are met
-SCORES = (0, 9, 1, 10, 2, 9, 3, 10, 4, 9, 5, 10, 6, 9)  # half tickets, half thank-yous; passives would have no effect to wait for
-
-PROJECT = f"""\
-project: benchmark
-languages: [en]
-timezone: UTC
-objects:
-  contact:
-    email: optional email
-    name: text
-    language: optional language
-events:
-  feedback.given: {{object: contact, score: integer, ref: text}}
-connections:
-  desk: {{use: zendesk, url: {{env: DESK_URL}}, user: {{env: DESK_USER}}, token: {{env: DESK_TOKEN}}, allow_private: true}}
-  mail:
-    use: smtp
-    host: {{env: MAIL_HOST}}
-    port: {{env: MAIL_PORT}}
-    tls: none
-    from: "Benchmark <feedback@sounding.test>"
-    connections: {SMTP_CONNECTIONS}
-  feed: {{use: events, token: {{env: FEED_TOKEN}}}}
-"""
-
-AUTOMATIONS = """\
-automation: rescue
-when: feedback.given
-if: event.score <= 6
-then:
-  - ticket:
-      via: desk
-      title: "Score {{ event.score }} from {{ contact.name }} ({{ event.ref }})"
-      body: "{{ contact.name }} gave {{ event.score }} of 10. Call back today."
-      priority: high
----
-automation: thank
-when: feedback.given
-if: event.score >= 9
-then:
-  - email:
-      via: mail
-      subject: "Thank you, {{ contact.name }} ({{ event.ref }})"
-      body: "{{ contact.name }}, thank you for the {{ event.score }}. It helps us."
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,43 +111,31 @@ async def _measure(options: Options) -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def _daemon(folder: Path, receivers: Sinks) -> AsyncIterator[Server]:
     """A fresh daemon on a fresh store, FULL durability (it knows no other)."""
-    (folder / "automations").mkdir(parents=True)
-    (folder / "sounding.yaml").write_text(PROJECT, encoding="utf-8")
-    (folder / "automations" / "feedback.yaml").write_text(AUTOMATIONS, encoding="utf-8")
+    write_project(folder)
     arguments = ["-m", "engine", "run", "--apply", "--project", str(folder), "--store", "sqlite:///sounding.db"]
     arguments += ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
-    async with serving(arguments, _surroundings(receivers), folder / "log") as server:
+    async with serving(arguments, surroundings(receivers.desk, receivers.mail), folder / "log") as server:
         yield server
 
 
 @contextlib.asynccontextmanager
 async def _peer(folder: Path, receivers: Sinks, loop: str) -> AsyncIterator[Server]:
-    async with serving([str(HERE / "_peer.py"), "--loop", loop], _surroundings(receivers), folder.with_suffix(".log")) as server:
+    async with serving(
+        [str(HERE / "_peer.py"), "--loop", loop], surroundings(receivers.desk, receivers.mail), folder.with_suffix(".log")
+    ) as server:
         yield server
-
-
-def _surroundings(receivers: Sinks) -> dict[str, str]:
-    return {
-        "DESK_URL": f"http://127.0.0.1:{receivers.desk}",
-        "DESK_USER": "agent@desk.test",
-        "DESK_TOKEN": "desk-token",
-        "MAIL_HOST": "127.0.0.1",
-        "MAIL_PORT": str(receivers.mail),
-        "MAIL_CONNECTIONS": str(SMTP_CONNECTIONS),
-        "FEED_TOKEN": TOKEN,
-    }
 
 
 async def _round(server: Server, receivers: Sinks, options: Options) -> Round:
     client, numbers = Client(server.port, options.connections), count(1)
     try:
-        await _run(client, receivers, _posts(numbers, WARM_UP, options.batch))
+        await _run(client, receivers, posts_of(numbers, WARM_UP, options.batch))
         busy = server.cpu_seconds()
-        began, at, repeated = await _run(client, receivers, _posts(numbers, options.events, options.batch))
+        began, at, repeated = await _run(client, receivers, posts_of(numbers, options.events, options.batch))
         after = server.cpu_seconds()
         rate = len(began) / (max(at.values()) - min(began.values()))
         offered = rate / 2
-        posts = _posts(numbers, max(int(offered * options.seconds), options.batch), options.batch)
+        posts = posts_of(numbers, max(int(offered * options.seconds), options.batch), options.batch)
         began, at, again = await _run(client, receivers, posts, offered / options.batch)
         taken = [(at[ref] - began[ref]) * 1000 for ref in began]
     finally:
@@ -219,35 +159,6 @@ async def _run(
     began = await client.post(posts, per_second)
     arrived = await receivers.take(len(began))
     return began, arrived.at, arrived.repeated
-
-
-def _posts(numbers: Iterator[int], events: int, batch: int) -> list[Post]:
-    """Requests made beforehand, so that the client has nothing to do but write them."""
-    made = []
-    for start in range(0, events, batch):
-        some = [_event(next(numbers)) for _ in range(min(batch, events - start))]
-        kind = "application/cloudevents+json" if batch == 1 else "application/cloudevents-batch+json"
-        body = json.dumps(some[0] if batch == 1 else some).encode()
-        head = f"POST /events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
-        head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        made.append(Post(tuple(event["id"] for event in some), head.encode() + body))
-    return made
-
-
-def _event(number: int) -> dict[str, Any]:
-    ref, customer = f"ref-{number:08}", number % CUSTOMERS
-    return {
-        "specversion": "1.0",
-        "id": ref,
-        "source": "benchmark",
-        "type": "feedback.given",
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "data": {
-            "contact": {"id": f"c{customer}", "name": f"Customer {customer}", "email": f"customer{customer}@example.test"},
-            "score": SCORES[number % len(SCORES)],
-            "ref": ref,
-        },
-    }
 
 
 def _summary(options: Options, ours: Sequence[Round], theirs: Sequence[Round], loop: str, sync: float, load: float) -> dict[str, Any]:
