@@ -62,14 +62,16 @@ def dbos(url: str, singles: list[Event], many: list[Event]) -> dict[str, float]:
     DBOS(config=config)
     pool = ConnectionPool(url, min_size=AT_ONCE, open=True)
 
-    @DBOS.step()
-    def write(rows: list[tuple[str, str, str]]) -> None:
+    def write_rows(rows: list[tuple[str, str, str]]) -> None:
         with pool.connection() as db, db.cursor() as cursor:
             cursor.executemany(INSERT, rows)
 
-    @DBOS.workflow()
-    def act(found: list[Event]) -> None:
+    write = DBOS.step()(write_rows)
+
+    def act_on(found: list[Event]) -> None:
         write([decided(event) for event in found])
+
+    act = DBOS.workflow()(act_on)
 
     def one(found: list[Event]) -> None:
         with SetWorkflowID(found[0]["id"]):  # an event that comes twice acts once
@@ -101,10 +103,11 @@ async def procrastinate(url: str, singles: list[Event], many: list[Event]) -> di
         if not await app.check_connection_async():
             await app.schema_manager.apply_schema_async()
 
-        @app.task
-        async def act(found: list[Event]) -> None:
+        async def act_on(found: list[Event]) -> None:
             async with pool.connection() as db, db.cursor() as cursor:
                 await cursor.executemany(INSERT, [decided(event) for event in found])
+
+        act = app.task(name="act")(act_on)
 
         async def run(work: list[list[Event]]) -> float:
             start = time.perf_counter()

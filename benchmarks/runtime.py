@@ -203,9 +203,8 @@ def _summary(
 ) -> dict[str, Any]:
     ratio, cpu = batches["rate"] / raw["rate"], raw["cpu"] / batches["cpu"]
     _say(f"in batches of {SIZE}: {batches['rate']:,.0f} events/s, {ratio:.0%} of a raw script's ({cpu:.0%} by processor time)")
-    _say(
-        f"single posts: {single['rate']:,.0f}/s; 202 after {single['p50']:.1f} ms p50, {single['p99']:.1f} ms p99; waiting {single['backlog']}"
-    )
+    words = f"single posts: {single['rate']:,.0f}/s; 202 after {single['p50']:.1f} ms p50, {single['p99']:.1f} ms p99"
+    _say(f"{words}; undecided at most {single['backlog']} in each half")
     if peers is not None:
         _say(f"workflow libraries, events/s: {json.dumps(peers)}")
     return {
