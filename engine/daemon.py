@@ -81,14 +81,26 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         control = bind_unix(str(socket_path(store_path(options.store, options.root))))
         stack.callback(_remove, socket_path(store_path(options.store, options.root)))
         stack.callback(control.close)
-        for app, sock in ((doors, public), (admin_app(service), admin), (control_app(service), control)):
+        for app, sock in (
+            (doors, public),
+            (admin_app(service), admin),
+            (control_app(service, version.definitions.project.connections), control),
+        ):
             server = HttpServer(app, sock)
             await server.start()
             stack.push_async_callback(server.stop)
         ready(here, f"http://{_address(admin.getsockname())}")
-        await stopped.wait()
+        await _until_told(stopped, service)
         structlog.get_logger("daemon").info("stopping: finishing what is at hand")
     structlog.get_logger("daemon").info("stopped: the rest is on disk")
+
+
+async def _until_told(stopped: asyncio.Event, service: Service) -> None:
+    """Until a signal comes. A part of the engine that ends by itself raises: a daemon that only looks alive helps nobody."""
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(service.watch())
+        await stopped.wait()
+        watching.cancel()
 
 
 def _remove(path: Path) -> None:
@@ -225,6 +237,17 @@ def _integer(connection: str, key: str, value: object) -> int:
     return int(text)
 
 
+class _StderrLogger:
+    """Writes lines to stderr. Whoever read them may have gone, and the disk that they go to may be full: the work goes on."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{message}\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
+
+
 def configure_logging() -> None:
     """Logs go to stderr, one line each; data go to stdout."""
     structlog.configure(
@@ -234,6 +257,6 @@ def configure_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _StderrLogger(),
         cache_logger_on_first_use=False,
     )

@@ -96,7 +96,16 @@ class Service:
         self._wake.set()
         for courier in self.meter.couriers.values():
             courier.stop()
-        await asyncio.gather(*self._tasks)
+        # One that fails must not keep the others from finishing.
+        for task, ended in zip(self._tasks, await asyncio.gather(*self._tasks, return_exceptions=True), strict=True):
+            if isinstance(ended, BaseException):
+                _log.error("a part of the engine failed", part=task.get_name(), exc_info=ended)
+
+    async def watch(self) -> None:
+        """Waits for ever. Raises RuntimeError where a part of the engine ends before it is told to."""
+        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        task = next(iter(ended))
+        raise RuntimeError(f"{task.get_name()} ended by itself") from (None if task.cancelled() else task.exception())
 
     def wake(self) -> None:
         """Events may be waiting."""

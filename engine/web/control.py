@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from engine import __version__
 from engine.deploy.versions import pack
 from engine.errors import RefusedError
 from engine.model.codec import decode
+from engine.model.definitions import Connection, Definitions
 from engine.runtime.service import Service
 
 _LONGEST = 100  # bytes; systems end the address of a socket at 104 or 108
@@ -33,17 +36,22 @@ def socket_path(store: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"sounding-{os.getuid()}-{hashlib.sha256(os.fsencode(store)).hexdigest()[:16]}.sock"
 
 
-def control_app(service: Service) -> Starlette:
+def control_app(service: Service, connections: Mapping[str, Connection]) -> Starlette:
+    """``connections`` are the ones that the daemon started with: it takes up others, or new settings, only when it starts again."""
+
     async def apply(request: Request) -> Response:
         said: dict[str, Any] = json.loads(await request.body())
         if said["version"] != __version__:
             return JSONResponse({"error": f"it is Sounding {__version__}, the command is {said['version']}. Restart it"}, status_code=409)
         try:
-            deployment = pack(decode(said["definitions"]), at=service.clock.now(), by=said["by"], commit=said["commit"])
+            # Elsewhere: a large project takes longer than a sender should wait.
+            definitions: Definitions = await asyncio.to_thread(decode, said["definitions"])
+            deployment = await asyncio.to_thread(pack, definitions, at=service.clock.now(), by=said["by"], commit=said["commit"])
             number, changed = await service.deploy(deployment)
         except RefusedError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
-        return JSONResponse({"deployment": number, "changed": changed})
+        wanted = definitions.project.connections
+        return JSONResponse({"deployment": number, "changed": changed, "later": [n for n in wanted if wanted[n] != connections.get(n)]})
 
     return Starlette(routes=[Route("/apply", apply, methods=["POST"])])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import stored
-from daemon_process import delivered, wanted, world
+from daemon_process import command, delivered, wanted, world
 from eventually import eventually
 
 
@@ -82,3 +83,22 @@ async def test_a_second_signal_ends_a_daemon_that_waits_for_a_slow_receiver_and_
         await made.daemon.start(apply=False)
         assert await made.daemon.quiet() == {"invite_unknown": 1}
         assert len(made.mail.messages) == 1
+
+
+async def test_a_daemon_whose_log_nobody_reads_any_more_goes_on_and_leaves_cleanly(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.daemon.stop()
+        reader, writer = os.pipe()
+        where = ["-C", str(tmp_path), "--store", f"sqlite:///{made.daemon.store}", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        process = await asyncio.create_subprocess_exec(*command("run", *where), env=made.daemon.environment, stderr=writer)
+        os.close(writer)
+        said = await asyncio.to_thread(os.read, reader, 1_000)
+        os.close(reader)
+        made.daemon.process, made.daemon.public = process, said.decode().split()[2].rstrip(",")
+        made.mail.refuse_next(451, "Try again later")  # is logged
+        odd = {**wanted(1), "data": {"contact": {"id": "c"}, "topic": 7}}  # so is that it is quarantined
+        assert (await made.daemon.send(odd))[0] == 202
+        await eventually(lambda: stored.value(made.daemon.store, "SELECT count(*) FROM event WHERE state = 2"))
+        assert (await made.daemon.send(delivered(1), wanted(2)))[0] == 202
+        assert await made.daemon.quiet() == {"invite_done": 1, "ticket_done": 1}
+        assert await made.daemon.stop() == 0

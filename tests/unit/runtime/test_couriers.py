@@ -250,3 +250,13 @@ async def test_a_refusal_that_quotes_the_link_is_kept_without_its_token(tmp_path
         refusing.close()
         (line,) = await made.outbox(DeliveryState.DEAD)
         assert line.reason == "the server refused the message (550): this link is on a list: http://survey.test/s/…"
+
+
+@pytest.mark.parametrize("part", ["turns", "courier-mail"])
+async def test_a_part_of_the_engine_that_ends_by_itself_is_noticed(tmp_path: Path, part: str) -> None:
+    async with running(tmp_path) as made:
+        watching = asyncio.create_task(made.service.watch())
+        await asyncio.sleep(0)
+        next(task for task in made.service._tasks if task.get_name() == part).cancel()
+        with pytest.raises(RuntimeError, match=f"{part} ended by itself"):
+            await watching
