@@ -1,4 +1,4 @@
-"""SND403: a text that some project language lacks."""
+"""SND403 and SND404: a text that some project language lacks, and one in a language that the project does not have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from engine.checks.check import Check
 from engine.checks.walk import steps
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Automation, Definition, MessageTemplate, Project, Survey, address
+from engine.dsl.nearest import nearest
+from engine.model.definitions import Automation, Definition, MessageTemplate, Project, Report, Survey, address
+from engine.model.span import Span
 from engine.model.texts import Text
 
 
@@ -27,29 +29,53 @@ def _texts(definition: Definition) -> Iterator[Text]:
             yield from (text for text in step.content.values() if isinstance(text, Text))
     elif isinstance(definition, Project):
         yield from (annotation.text for annotation in definition.annotations)
+    elif isinstance(definition, Report) and definition.title is not None:
+        yield definition.title
 
 
-def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
-    wanted = project.languages
+def _missing(definition: Definition, project: Project) -> Iterator[Diagnostic]:
     for text in _texts(definition):
-        missing = [language for language in wanted if language not in text.by_language]
-        if "" in text.by_language or not missing:
-            continue
-        yield Diagnostic(
-            code=CHECK.code,
-            severity=CHECK.severity,
-            message=f"this text is missing in {', '.join(missing)}",
-            file=text.at.file,
-            span=text.at,
-            hint="the project's languages are " + ", ".join(wanted),
-            address=address(definition),
-        )
+        lacks = [language for language in project.languages if language not in text.by_language]
+        # As many strange ones as lacking ones: they are those, misspelt, and are reported as such.
+        if "" not in text.by_language and len(lacks) > len(text.strange):
+            yield _finding(MISSING, definition, project, f"this text is missing in {', '.join(lacks)}", text.at)
 
 
-CHECK = Check(
+def _unknown(definition: Definition, project: Project) -> Iterator[Diagnostic]:
+    for text in _texts(definition):
+        for language, place in text.strange.items():
+            near = nearest(language, project.languages)
+            message = f"`{language}` is no language of the project" + (f"; did you mean `{near}`?" if near is not None else "")
+            yield _finding(UNKNOWN, definition, project, message, place)
+
+
+def _finding(check: Check, definition: Definition, project: Project, message: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        code=check.code,
+        severity=check.severity,
+        message=message,
+        file=span.file,
+        span=span,
+        hint="the project's languages are " + ", ".join(project.languages),
+        address=address(definition),
+    )
+
+
+MISSING = Check(
     code="SND403",
     severity=Severity.ERROR,
     title="a text lacks a project language",
     explanation="A text written by language must be there in every language of the project: a contact would get it in the wrong one.",
-    one=_one,
+    one=_missing,
 )
+_PROJECT = "project: example\nlanguages: [ru, en]\nannotations:\n"
+UNKNOWN = Check(
+    code="SND404",
+    severity=Severity.ERROR,
+    title="a text in a language that the project does not have",
+    explanation="Nobody would ever read it. Its code is misspelt, or the language is missing in the project's `languages`.",
+    one=_unknown,
+    fails=_PROJECT + "  - {date: 2026-03-01, text: {ru: Новый перевозчик, eng: New carrier}}\n",
+    passes=_PROJECT + "  - {date: 2026-03-01, text: {ru: Новый перевозчик, en: New carrier}}\n",
+)
+CHECKS = (MISSING, UNKNOWN)

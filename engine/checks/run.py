@@ -17,7 +17,7 @@ from engine.dsl.nodes import Mapping
 from engine.model.definitions import Definitions, Project
 
 CHECKS: tuple[Check, ...] = (
-    languages.CHECK,
+    *languages.CHECKS,
     unused.CHECK,
     constant.CHECK,
     personal.CHECK,

@@ -170,9 +170,17 @@ INVITATION = object_type(
     {
         "channel": Type("one_of", options=("email", "sms", "telegram", "web", "widget", "link", "qr")),
         "language": Type("language"),
+        "variant": TEXT.maybe(),
         "sent_at": Type("datetime", optional=True),
     }
 )
+
+
+def invitation_object(survey: Survey) -> Type:
+    """`invitation`: its variant is one of the survey's."""
+    if not survey.variants:
+        return INVITATION
+    return object_type({**INVITATION.fields, "variant": Type("one_of", options=tuple(survey.variants), optional=True)})
 
 
 def built_in_events(objects: MappingT[str, Type], surveys: MappingT[str, Survey]) -> dict[str, EventType]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.dsl.contract import INVITATION, answer_object, answer_types
+from engine.dsl.contract import answer_object, answer_types, invitation_object
 from engine.model.definitions import EventType, Survey
 from engine.model.types import TEXT, Type, object_type
 
@@ -38,7 +38,7 @@ def of_answer(objects: Mapping[str, Type], event: EventType, survey: Survey) -> 
     """What an automation on an answer reads: the answers by their bare ids too."""
     names = of_event(objects, event)
     names["answer"] = answer_object(survey)
-    names["invitation"] = INVITATION
+    names["invitation"] = invitation_object(survey)
     _hide_contact(names, survey)
     for name, kind in answer_types(survey).items():
         names.setdefault(name, kind)

@@ -80,6 +80,7 @@ class Project:
     annotations: tuple[Annotation, ...] = ()
     benchmarks: tuple[Benchmark, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)  # code → off, info, warning, error
+    renamed_from: str | None = None
     at: Span = field(compare=False)
 
 
@@ -232,6 +233,7 @@ class Report:
     segments: tuple[str, ...]  # paths of the data contract: contact.tier
     show: tuple[str, ...]
     to: tuple[Mapping[str, str], ...]  # each {email: address} or {connection: destination}
+    title: Text | None = None
     renamed_from: str | None = None
     at: Span = field(compare=False)
 
@@ -245,6 +247,7 @@ class Scenario:
     start: dt.datetime
     contacts: Mapping[str, Mapping[str, object]]
     timeline: tuple[Mapping[str, object], ...]
+    renamed_from: str | None = None
     at: Span = field(compare=False)
 
 

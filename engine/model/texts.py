@@ -34,6 +34,7 @@ class Text:
 
     by_language: Mapping[str, Template]
     at: Span = field(compare=False)
+    strange: Mapping[str, Span] = field(default_factory=dict, compare=False)  # languages that the project does not have, each at its key
 
     def pick(self, language: str, fallback: str) -> Template:
         """The template for ``language``, else for ``fallback`` (the project's first language), else the only one there is."""

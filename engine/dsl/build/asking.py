@@ -48,7 +48,7 @@ def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | Non
         rotate=bench.duration(document.get("rotate")),
         limit=limited,
         expect=_expected(document.get("expect")),
-        renamed_from=document.data.get("renamed_from"),
+        renamed_from=bench.earlier_name(document),
         at=document.span,
     )
 
@@ -113,7 +113,7 @@ def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[st
         remind=remind,
         again=bench.duration(document.get("again")),
         priority=document.data.get("priority", 0),
-        renamed_from=document.data.get("renamed_from"),
+        renamed_from=bench.earlier_name(document),
         at=document.span,
         places=places_of(document, "every", "cron") | via_places(via, document.get("via")),
     )
@@ -195,14 +195,14 @@ def carries_subject(bench: Bench, survey: str, audience: Audience | None, events
 
 def connections_of(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
     """The connections, each by its name or by a channel that one connection serves."""
-    assert isinstance(node, Sequence)
+    assert node is not None
     found: list[str] = []
     channels: dict[str, list[str]] = {}
     for connection in bench.connections.values():
         channel = USES[connection.use].channel
         if channel is not None:
             channels.setdefault(channel, []).append(connection.name)
-    for item in node.items:
+    for item in node.items if isinstance(node, Sequence) else [node]:
         name = bench.literal(item)
         serving = channels.get(name, [])
         if name in bench.connections:
@@ -235,11 +235,31 @@ def build_template(bench: Bench, document: Mapping, name: str) -> MessageTemplat
     text = bench.text(text_node, names)
     if text is None or (subject_node is not None and subject is None):
         return None
-    return MessageTemplate(name=name, subject=subject, text=text, renamed_from=document.data.get("renamed_from"), at=document.span)
+    return MessageTemplate(name=name, subject=subject, text=text, renamed_from=bench.earlier_name(document), at=document.span)
+
+
+def _recipients(bench: Bench, node: Node | None) -> tuple[dict[str, str], ...]:
+    """Each is an e-mail address, or a destination of a connection that can post a message."""
+    able = [name for name, connection in bench.connections.items() if "message" in USES[connection.use].actions]
+    found = []
+    for item in node.items if isinstance(node, Sequence) else ():
+        assert isinstance(item, Mapping)
+        for way, (key, value) in item.entries.items():
+            if way == "email":
+                bench.check_literal("email", value)
+            elif way not in able:
+                bench.error(
+                    "SND204",
+                    f"a report goes by `email` or a connection that posts messages, not by `{way}`",
+                    key.span,
+                    did_you_mean(way, [*able, "email"]),
+                )
+            found.append({way: bench.literal(value)})
+    return tuple(found)
 
 
 def build_report(bench: Bench, document: Mapping, name: str) -> Report | None:
-    surveys_node, segments, to = document.get("surveys"), document.get("segments"), document.get("to")
+    surveys_node, segments = document.get("surveys"), document.get("segments")
     if isinstance(surveys_node, Sequence):
         surveys = [found for item in surveys_node.items if (found := bench.reference("survey", item)) is not None]
     else:
@@ -251,15 +271,19 @@ def build_report(bench: Bench, document: Mapping, name: str) -> Report | None:
         if known is None or field not in known.fields:
             paths = [f"{k}.{f}" for k, o in bench.objects.items() for f in o.fields]
             bench.error("SND303", f"the data contract has no `{path}`", item.span, did_you_mean(path, paths))
+    to = _recipients(bench, document.get("to"))
+    title_node = document.get("title")
+    title = bench.text(title_node, {}) if title_node is not None else None
     if bench.errors:
         return None
     return Report(
         name=name,
+        title=title,
         every=bench.duration(document.get("every")) or Duration(1, "mo"),
         surveys=tuple(surveys),
         segments=bench.literals(segments) if segments is not None else (),
         show=tuple(document.data.get("show", ())),
-        to=tuple({str(k): str(v) for k, v in item.items()} for item in document.data.get("to", ())) if to is not None else (),
-        renamed_from=document.data.get("renamed_from"),
+        to=to,
+        renamed_from=bench.earlier_name(document),
         at=document.span,
     )

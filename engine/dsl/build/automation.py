@@ -32,7 +32,7 @@ def build_automation(bench: Bench, document: Mapping, name: str) -> Automation |
         condition=checked[0] if checked else None,
         then=steps,
         run=run,
-        renamed_from=document.data.get("renamed_from"),
+        renamed_from=bench.earlier_name(document),
         at=document.span,
         condition_at=condition_node.span if condition_node is not None else None,
     )

@@ -34,6 +34,7 @@ class Bench:
     """The state of one build: what is declared so far, and what was found wrong."""
 
     findings: Findings
+    languages: tuple[str, ...] = ()
     objects: dict[str, Type] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
     events: dict[str, EventType] = field(default_factory=dict)
@@ -96,7 +97,8 @@ class Bench:
         nodes = {key: value for key, (_, value) in node.entries.items()} if isinstance(node, Mapping) else {"": node}
         built = {language: self.template(value, names, known) for language, value in nodes.items()}
         sound = {language: template for language, template in built.items() if template is not None}
-        return Text(by_language=sound, at=node.span) if len(sound) == len(built) else None
+        strange = {k: key.span for k, (key, _) in node.entries.items() if k not in self.languages} if isinstance(node, Mapping) else {}
+        return Text(by_language=sound, at=node.span, strange=strange) if len(sound) == len(built) else None
 
     def literal(self, node: Node) -> str:
         """Text that is taken as it stands."""
@@ -104,6 +106,11 @@ class Bench:
         if "{{" in node.text:
             self.error("SND402", "this is taken as it stands: `{{ }}` has no meaning here", node.within(node.text.index("{{"), 2))
         return node.text
+
+    def earlier_name(self, node: Mapping) -> str | None:
+        """What `renamed_from` says."""
+        named = node.get("renamed_from")
+        return self.literal(named) if named is not None else None
 
     def literals(self, node: Node) -> tuple[str, ...]:
         assert isinstance(node, Sequence)

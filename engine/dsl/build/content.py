@@ -8,11 +8,13 @@ from engine.dsl.expressions.codes import is_decimal, is_instant, wrong_literal
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar
 from engine.dsl.scopes import Names
+from engine.dsl.uses import USES
 from engine.model.span import Span
 from engine.model.texts import Template
 from engine.model.types import Type
 
 _LITERALS = frozenset({"priority", "assignee", "on", "pool", "channel", "reason"})
+_CHANNELS = frozenset(use.channel for use in USES.values() if use.channel is not None)
 _DURATIONS = frozenset({"due", "for", "after", "expires"})
 
 
@@ -23,8 +25,10 @@ def content_of(bench: Bench, action: str, node: Mapping, here: Span, names: Name
     for key, (_, value) in node.entries.items():
         if key == "via":
             continue
-        if key in _LITERALS or (key == "to" and action == "message"):
+        if key in _LITERALS:
             found[key] = bench.literal(value)
+            if key == "channel" and found[key] not in _CHANNELS:
+                bench.error("SND204", f"there is no channel `{found[key]}`", value.span, did_you_mean(str(found[key]), _CHANNELS))
         elif key in _DURATIONS:
             found[key] = bench.duration(value)
         elif key == "tags":
@@ -38,7 +42,9 @@ def content_of(bench: Bench, action: str, node: Mapping, here: Span, names: Name
             assert isinstance(value, Mapping)
             found[key] = {name: bench.template(inner, names, known) for name, (_, inner) in value.entries.items()}
         else:
-            found[key] = bench.text(value, names, known)
+            found[key] = text = bench.text(value, names, known)
+            if key == "to" and action == "email" and text is not None and all(one.body is None for one in text.by_language.values()):
+                bench.check_literal("email", value)
     if action in ("email", "incentive"):
         _check_mail(bench, action, node, here)
     if action == "comment":
@@ -83,6 +89,7 @@ def _update(bench: Bench, node: Mapping, names: Names, known: Facts) -> dict[str
 def fits(bench: Bench, template: Template, node: Node, wanted: Type) -> bool:
     """Whether what the template gives is a value of the field; a misfit is a finding."""
     assert isinstance(node, Scalar)
+    hint = None
     if template.only is not None:
         given = template.only.term.type
         good = _assignable(given, wanted)
@@ -92,8 +99,9 @@ def fits(bench: Bench, template: Template, node: Node, wanted: Type) -> bool:
     else:
         good = _literal_fits(node, wanted)
         message = f"the field is {wanted.required()}, but the value is `{node.text}`"
+        hint = did_you_mean(node.text, wanted.options) if wanted.options else None
     if not good:
-        bench.error("SND304", message, node.span)
+        bench.error("SND304", message, node.span, hint)
     return good
 
 

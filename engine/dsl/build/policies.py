@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping as MappingT
 
 from engine.dsl.build.bench import Bench
+from engine.dsl.build.connections import check_mailbox
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.schema.project import RETAINED
 from engine.dsl.scopes import of_contact
-from engine.dsl.uses import USES
-from engine.model.definitions import Connection
-from engine.model.policies import Annotation, Benchmark, Brand, Calendar, Environment, FrequencyCap, Quiet, Theme
+from engine.model.policies import Annotation, Benchmark, Brand, Calendar, FrequencyCap, Quiet, Theme
 from engine.schedule.durations import Duration
 from engine.schedule.windows import TimeRange
 
@@ -96,8 +95,10 @@ def quiet(bench: Bench, node: Node | None) -> Quiet | None:
 
 
 def durations(node: Node | None) -> dict[str, Duration]:
+    """How long each kind of data is kept, in an order of our own: the author's means nothing, and enters no fingerprint."""
     entries = node.data if isinstance(node, Mapping) else {}
-    return {name: found for name, text in entries.items() if (found := Duration.parse(str(text))) is not None}
+    parsed = {name: Duration.parse(str(entries[name])) for name in RETAINED if name in entries}
+    return {name: duration for name, duration in parsed.items() if duration is not None}
 
 
 def theme(bench: Bench, node: Node | None) -> Theme | None:
@@ -121,6 +122,8 @@ def brands(bench: Bench, node: Node | None) -> dict[str, Brand]:
     for name, (_, brand) in node.entries.items() if isinstance(node, Mapping) else ():
         assert isinstance(brand, Mapping)
         sender = brand.get("from")
+        if isinstance(sender, Scalar):
+            check_mailbox(bench, sender)
         found[name] = Brand(theme=theme(bench, brand.get("theme")), sender=bench.literal(sender) if sender is not None else None)
     return found
 
@@ -149,31 +152,3 @@ def benchmarks(bench: Bench, node: Node | None) -> tuple[Benchmark, ...]:
                 Benchmark(metric=data["metric"], value=float(data["value"]), n=data.get("n"), date=day, source=bench.literal(source))
             )
     return tuple(found)
-
-
-def environments(bench: Bench, node: Node | None, connections: MappingT[str, Connection]) -> dict[str, Environment]:
-    """Each may say other settings for the connections there are; an empty one changes nothing."""
-    found = {}
-    for name, (_, environment) in node.entries.items() if isinstance(node, Mapping) else ():
-        assert isinstance(environment, Mapping)
-        only_to = environment.get("only_to")
-        settings: dict[str, dict[str, object]] = {}
-        changed = environment.get("connections")
-        for connection, (key, values) in changed.entries.items() if isinstance(changed, Mapping) else ():
-            assert isinstance(values, Mapping)
-            known = connections.get(connection)
-            if known is None:
-                bench.error("SND201", f"there is no connection `{connection}`", key.span, did_you_mean(connection, connections))
-                continue
-            use = USES[known.use]
-            for setting, (setting_key, _) in values.entries.items():
-                if setting not in use.keys or setting == "use":
-                    message = f"a `{known.use}` connection has no key `{setting}`"
-                    bench.error("SND101", message, setting_key.span, did_you_mean(setting, use.keys - {"use"}))
-            settings[connection] = {
-                setting: bench.setting(value, secret_only=setting in use.secret)
-                for setting, (_, value) in values.entries.items()
-                if setting in use.keys and setting not in ("use", "fields", "dkim")
-            }
-        found[name] = Environment(only_to=bench.literals(only_to) if only_to is not None else (), connections=settings)
-    return found

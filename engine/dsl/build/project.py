@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from engine.dsl.build import policies
 from engine.dsl.build.bench import Bench
-from engine.dsl.contract import FIXED_FIELDS, RESERVED, field_type
+from engine.dsl.build.connections import connections, environments
+from engine.dsl.contract import FIXED_FIELDS, RESERVED, built_in_events, field_type
 from engine.dsl.expressions.codes import is_language, is_timezone
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.scopes import of_contact
 from engine.dsl.source import leads_inside
-from engine.dsl.uses import TLS, USES
-from engine.model.definitions import Connection, EventType, Project, Secret
+from engine.model.definitions import EventType, Project, Secret
 from engine.model.types import TEXT, Type, object_type
 
 
 def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
-    languages = _languages(bench, document.get("languages"))
+    languages = bench.languages = _languages(bench, document.get("languages"))
     zone = _timezone(bench, document.get("timezone"))
     _check_paths(bench, document.get("paths"))
     _objects(bench, document.get("objects"))
     may_ask = document.get("may_ask")
     # What is wrong with it may follow from what is wrong with the fields that it reads.
     condition = bench.expression(may_ask, of_contact(bench.objects)) if may_ask is not None and not bench.errors else None
-    _connections(bench, document.get("connections"))
+    bench.connections = connections(bench, document.get("connections"))
     _events(bench, document.get("events"))
     url = document.get("public_url")
     public_url = bench.setting(url, secret_only=False) if url is not None else None
@@ -35,7 +35,7 @@ def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
     bench.brands = policies.brands(bench, document.get("brands"))
     annotations = policies.marks(bench, document.get("annotations"))
     benchmarks = policies.benchmarks(bench, document.get("benchmarks"))
-    environments = policies.environments(bench, document.get("environments"), bench.connections)
+    elsewhere = environments(bench, document.get("environments"), bench.connections)
     if bench.errors:
         return None
     return Project(
@@ -49,7 +49,7 @@ def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
         may_ask=condition[0] if condition else None,
         connections=dict(bench.connections),
         calendars=calendars,
-        environments=environments,
+        environments=elsewhere,
         frequency=frequency,
         quiet=quiet,
         limits=document.data.get("limits", {}),
@@ -60,6 +60,7 @@ def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
         annotations=annotations,
         benchmarks=benchmarks,
         checks=document.data.get("checks", {}),
+        renamed_from=bench.earlier_name(document),
         at=document.span,
     )
 
@@ -68,11 +69,15 @@ def _languages(bench: Bench, node: Node | None) -> tuple[str, ...]:
     if node is None:
         return ("en",)
     assert isinstance(node, Sequence)
+    found: list[str] = []
     for item in node.items:
-        assert isinstance(item, Scalar)
-        if not is_language(item.text):
-            bench.error("SND103", f"`{item.text}` is no language code (ISO 639-1, as `ru`, `uk`, `en`)", item.span)
-    return tuple(bench.literal(item) for item in node.items)
+        language = bench.literal(item)
+        if not is_language(language):
+            bench.error("SND103", f"`{language}` is no language code (ISO 639-1, as `ru`, `uk`, `en`)", item.span)
+        elif language in found:
+            bench.error("SND104", f"`{language}` is a language of the project already", item.span)
+        found.append(language)
+    return tuple(found)
 
 
 def _check_paths(bench: Bench, node: Node | None) -> None:
@@ -104,9 +109,8 @@ def _objects(bench: Bench, node: Node | None) -> None:
                 continue
             fixed = FIXED_FIELDS.get(name) if kind == "contact" else None
             if fixed is not None and found.kind not in fixed:
-                bench.error(
-                    "SND107", f"`contact.{name}` has a fixed meaning and is {' or '.join(sorted(fixed))}, not {found.required()}", key.span
-                )
+                wanted = " or ".join(sorted(fixed - {"one_of"}))
+                bench.error("SND107", f"`contact.{name}` has a fixed meaning and is {wanted}, not {found.required()}", key.span)
             types[name] = found
         bench.objects[kind] = object_type(types)
 
@@ -126,59 +130,20 @@ def _identity(bench: Bench, node: Node | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _connections(bench: Bench, node: Node | None) -> None:
-    entries = node.entries if isinstance(node, Mapping) else {}
-    for name, (key, value) in entries.items():
-        assert isinstance(value, Mapping)
-        kind = str(value.data["use"])
-        use = USES[kind]
-        settings: dict[str, object] = {}
-        for setting, (setting_key, setting_node) in value.entries.items():
-            if setting not in use.keys:
-                bench.error("SND101", f"a `{kind}` connection has no key `{setting}`", setting_key.span, did_you_mean(setting, use.keys))
-            elif setting == "fields":
-                settings[setting] = _fields(bench, setting_node)
-            elif setting == "dkim":
-                settings[setting] = _dkim(bench, setting_key, setting_node)
-            elif setting == "tls" and isinstance(setting_node, Scalar) and setting_node.text not in TLS:
-                bench.error(
-                    "SND103", f"`{setting_node.text}` is not how a line is secured", setting_node.span, did_you_mean(setting_node.text, TLS)
-                )
-            elif setting != "use":
-                settings[setting] = bench.setting(setting_node, secret_only=setting in use.secret)
-        for missing in sorted(use.required - set(value.entries)):
-            bench.error("SND102", f"a `{kind}` connection needs `{missing}`", key.span)
-        bench.connections[name] = Connection(name=name, use=kind, settings=settings, at=value.span)
-
-
-def _dkim(bench: Bench, key: Scalar, node: Node) -> dict[str, object]:
-    assert isinstance(node, Mapping)
-    for missing in sorted({"selector", "key"} - set(node.entries)):
-        bench.error("SND102", f"a DKIM key needs `{missing}`", key.span)
-    return {name: bench.setting(value, secret_only=name == "key") for name, (_, value) in node.entries.items()}
-
-
-def _fields(bench: Bench, node: Node) -> dict[str, str]:
-    """Our field to the CRM's name for it."""
-    assert isinstance(node, Mapping)
-    found = {}
-    for ours, (key, theirs) in node.entries.items():
-        kind, field = ours.split(".", 1)
-        known = bench.objects.get(kind)
-        if known is None or field not in known.fields:
-            hint = did_you_mean(ours, [f"{k}.{f}" for k, o in bench.objects.items() for f in o.fields])
-            bench.error("SND303", f"the data contract has no `{ours}`", key.span, hint)
-        found[ours] = bench.literal(theirs)
-    return found
-
-
 def _events(bench: Bench, node: Node | None) -> None:
     entries = node.entries if isinstance(node, Mapping) else {}
+    built_in = built_in_events(bench.objects, {})
     for name, (key, value) in entries.items():
         assert isinstance(value, Mapping)
         carries: list[str] = []
         fields: dict[str, Type] = {}
-        for field, (_, inner) in value.entries.items():
+        if name in built_in or name.split(".")[0] in ("survey", "metric"):
+            what = "is built in already" if name in built_in else "would be an event of a survey, and those are built in"
+            bench.error("SND106", f"`{name}` {what}", key.span, "call it something else, as `order.delivered`")
+        for field, (field_key, inner) in value.entries.items():
+            if field in bench.objects:
+                hint = f"an event carries an object by `object: {field}`"
+                bench.error("SND106", f"`{field}` is an object, and stands beside the event's own data", field_key.span, hint)
             if field == "object":
                 objects = inner.items if isinstance(inner, Sequence) else [inner]
                 carries += _carried(bench, objects)

@@ -12,6 +12,7 @@ from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.model.definitions import Scenario
 from engine.model.types import Type, object_type
 
+ENTRY = ("at", "event", "answer", "contact", "data", "answers", "expect")
 EXPECTED = (*ALL, "invitation", "reminder")
 
 
@@ -39,7 +40,8 @@ def build_scenario(bench: Bench, document: Mapping, name: str) -> Scenario | Non
         title=bench.literal(title) if title is not None else None,
         start=begins,
         contacts={name: _object(person, bench.objects.get("contact")) for name, person in _entries(contacts)},
-        timeline=tuple(_object(entry, _kind(bench, entry)) for entry in timeline.items),
+        timeline=tuple(_ordered(_object(entry, _kind(bench, entry))) for entry in timeline.items),
+        renamed_from=bench.earlier_name(document),
         at=document.span,
     )
 
@@ -54,6 +56,11 @@ def _kind(bench: Bench, entry: Node) -> Type:
     event, survey = bench.events.get(str(entry.data.get("event"))), bench.surveys.get(str(entry.data.get("answer")))
     data = object_type({**bench.objects, **event.fields} if event is not None else bench.objects)
     return object_type({"data": data, "answers": object_type(answer_types(survey) if survey is not None else {})})
+
+
+def _ordered(entry: dict[str, object]) -> dict[str, object]:
+    """An entry's keys in an order of our own: the author's means nothing, and enters no fingerprint."""
+    return {key: entry[key] for key in ENTRY if key in entry}
 
 
 def _object(node: Node, kind: Type | None) -> dict[str, object]:

@@ -103,7 +103,10 @@ def _empty(node: Mapping, kind: str) -> Step:
 def _kind(bench: Bench, node: Mapping) -> str | None:
     """The one action or flow key that a step has."""
     found = [key for key in node.entries if key in ALL or key in FLOW]
-    if not found and "if" in node.entries and "then" in node.entries:
+    if not found and "if" in node.entries and ("then" in node.entries or "else" in node.entries):
+        if "then" not in node.entries:
+            bench.error("SND102", "a branch needs `then`", node.first_key, "to act where it does not hold, write `if: not (…)`")
+            return None
         return "if"
     if len(found) != 1:
         message = "a step has one action or flow key, but here " + (f"are {', '.join(f'`{a}`' for a in found)}" if found else "is none")
@@ -219,7 +222,7 @@ def _ask(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
             bench.template_scopes.setdefault(template, []).append({**place.names, "link": TEXT})
         found["invite"] = template
     if via is not None:
-        found["via"] = connections_of(bench, via) if isinstance(via, Sequence) else (bench.literal(via),)
+        found["via"] = connections_of(bench, via)
     return found
 
 

@@ -10,6 +10,7 @@ from engine.dsl.contract import RESERVED, SCALES, answer_type
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.schema.parts import METRICS
+from engine.dsl.schema.survey import QUESTION_TYPES
 from engine.dsl.scopes import of_contact, of_questions
 from engine.model.definitions import Question, Survey, Thanks
 from engine.model.policies import Incentive, Quota
@@ -24,6 +25,9 @@ _KEYS_OF = {  # the question types that take a key
     "rows": frozenset({"matrix"}),
     "randomise": _WITH_OPTIONS,
     "shown_as": frozenset({"csat", "scale", "stars", "smileys"}),
+    "labels": frozenset({"nps", "csat", "ces", "scale", "stars", "smileys", "matrix"}),
+    "required": frozenset(QUESTION_TYPES) - {"info"},
+    "validate": frozenset(QUESTION_TYPES) - {"info"},
 }
 
 
@@ -66,6 +70,10 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
     quotas = _quotas(bench, survey, document.get("quotas"))
     incentive = _incentive(bench, document.get("incentive"))
     variants = _variants(bench, document.get("variants"))
+    if metric != "none":
+        for name in sorted({"category", "sentiment"} & set(questions_node.entries)):
+            message = f"`answer.{name}` is what the metric gives, so no question is called so"
+            bench.error("SND106", message, questions_node.key_span(name), f"call it `{name}_answer`")
     brand_node = document.get("brand")
     brand = bench.literal(brand_node) if brand_node is not None else None
     if brand_node is not None and brand not in bench.brands:
@@ -92,7 +100,7 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
         anonymous=survey.anonymous,
         open=survey.open,
         brand=brand,
-        renamed_from=document.data.get("renamed_from"),
+        renamed_from=bench.earlier_name(document),
         at=document.span,
         metric_at=document.entries["metric"][1].span,
     )
@@ -181,7 +189,7 @@ def _question(bench: Bench, survey: Survey, key: Scalar, node: Mapping, *, is_me
         validate=validate,
         randomise=bool(node.data.get("randomise", False)),
         shown_as=node.data.get("shown_as"),
-        renamed_from=node.data.get("renamed_from"),
+        renamed_from=bench.earlier_name(node),
         renamed_options=renamed,
         at=node.span,
     )

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import re
 import zoneinfo
+from email.utils import parseaddr
 from functools import cache
 
 # ISO 3166-1 alpha-2 (2024) and ISO 639-1.
@@ -40,6 +41,12 @@ def is_language(text: str) -> bool:
     """A BCP 47 tag whose language is one of ISO 639-1, or has three letters."""
     found = _LANGUAGE.fullmatch(text)
     return found is not None and (len(found[1]) == 3 or found[1] in LANGUAGES)
+
+
+def is_mailbox(text: str) -> bool:
+    """An address, with or without a name before it: `Acme <cx@acme.test>`."""
+    name, address = parseaddr(text)
+    return _EMAIL.fullmatch(address) is not None and (not name or text.rstrip().endswith(">"))
 
 
 def is_timezone(text: str) -> bool:

@@ -41,7 +41,7 @@ _THEME = _shape("accent background text logo font radius")
 
 PROJECT = _shape(
     "project paths languages timezone calendar calendars public_url objects identity events may_ask connections environments"
-    " frequency quiet limits retention anonymity theme brands annotations benchmarks checks",
+    " frequency quiet limits retention anonymity theme brands annotations benchmarks checks renamed_from",
     calendar=_CALENDAR,
     calendars=_each(_CALENDAR),
     objects=_each(_each(_FIELD)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.dsl.schema.parts import (
+    ANY_KEY,
     DURATION,
     EVENTS,
     EXPRESSION,
@@ -20,10 +21,11 @@ from engine.dsl.schema.parts import (
 
 PRIORITY = choice("a priority", "low", "normal", "high", "urgent")
 RUN = mapping(
-    "how runs behave, as {per: contact, mode: single}",
+    "a run mode, as {per: contact, mode: single}",
     {"per": NAME, "mode": choice("a mode", "single", "restart", "queue", "parallel")},
 )
 STEPS: Schema = {"title": "a list of steps", "type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}
+VIA: Schema = {"title": "a connection or channel, or a list of them", "type": ["string", "array"], "items": SCALAR, "minItems": 1}
 ACTIONS: dict[str, tuple[tuple[str, ...], dict[str, Schema]]] = {
     # action → the keys that it needs, and all that it takes
     "ticket": (("title",), {"title": PEOPLE_TEXT, "body": PEOPLE_TEXT, "priority": PRIORITY, "tags": NAMES}),
@@ -31,9 +33,9 @@ ACTIONS: dict[str, tuple[tuple[str, ...], dict[str, Schema]]] = {
     "email": ((), {"subject": PEOPLE_TEXT, "body": PEOPLE_TEXT, "template": NAME, "to": SCALAR}),
     "sms": (("text",), {"text": PEOPLE_TEXT, "to": SCALAR}),
     "message": (("text",), {"text": PEOPLE_TEXT, "to": SCALAR}),
-    "webhook": (("data",), {"data": map_of("the data to send", SCALAR)}),
+    "webhook": (("data",), {"data": map_of("the data to send", SCALAR, ANY_KEY)}),
     "comment": (("text",), {"text": PEOPLE_TEXT, "on": NAME}),
-    "ask": (("survey",), {"survey": NAME, "after": DURATION, "expires": DURATION, "invite": NAME, "audience": NAME}),
+    "ask": (("survey",), {"survey": NAME, "via": VIA, "after": DURATION, "expires": DURATION, "invite": NAME, "audience": NAME}),
     "incentive": (("pool",), {"pool": NAME, "template": NAME, "subject": PEOPLE_TEXT, "body": PEOPLE_TEXT}),
     "suppress": ((), {"channel": SCALAR, "for": DURATION, "reason": SCALAR}),
     "emit": (
@@ -45,7 +47,7 @@ FLOW = ("wait", "wait_for", "stop")
 
 
 def _step() -> Schema:
-    actions = {name: mapping(f"what `{name}` says", {"via": SCALAR, **keys}, needed) for name, (needed, keys) in ACTIONS.items()}
+    actions = {name: mapping(f"the content of `{name}`", {"via": SCALAR, **keys}, needed) for name, (needed, keys) in ACTIONS.items()}
     actions["update"] = map_of("a map of object to its new field values", map_of("new field values", SCALAR), minProperties=1)
     return mapping(
         "a step",
@@ -90,6 +92,7 @@ def scenario_schema() -> Schema:
         {
             "scenario": NAME,
             "title": SCALAR,
+            "renamed_from": NAME,
             "start": INSTANT,
             "contacts": map_of("contacts by name", map_of("a contact's fields", anything)),
             "timeline": list_of(

@@ -29,9 +29,9 @@ def mapping(title: str, properties: Mapping[str, Schema], required: tuple[str, .
     }
 
 
-def map_of(title: str, values: Schema, keys: str = NAME_PATTERN, **more: Any) -> Schema:
-    """An object whose keys are the author's."""
-    return {"title": title, "type": "object", "propertyNames": {"title": "a name", "pattern": keys}, "additionalProperties": values, **more}
+def map_of(title: str, values: Schema, keys: Schema | None = None, **more: Any) -> Schema:
+    """An object whose keys are the author's: names, unless ``keys`` says otherwise."""
+    return {"title": title, "type": "object", "propertyNames": keys or NAME, "additionalProperties": values, **more}
 
 
 def list_of(title: str, items: Schema, **more: Any) -> Schema:
@@ -54,6 +54,11 @@ SCALAR: Schema = {"title": "text", "type": ["string", "number", "boolean"]}
 NUMBER: Schema = {"title": "a number", "type": "number"}
 BOOLEAN: Schema = {"title": "true or false", "type": "boolean"}
 NAME = pattern("a name (a-z, 0-9 and _, a letter first)", NAME_PATTERN)
+EVENT_NAME = pattern("the name of an event, as order.delivered", EVENT_PATTERN)
+FIELD_PATH = pattern("a field of the data contract, as contact.tier", PATH_PATTERN)
+# What others call their options is kept: a country is `NO`, a grade is `5`.
+OPTION_NAME = pattern("the name of an option (letters, digits, _ and -)", "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$")
+ANY_KEY: Schema = {"title": "a key", "minLength": 1}
 DURATION = pattern("a duration, as 30s 15m 4h 3d 2w 1mo 1q 1y 2bd", "^[0-9]{1,6}(s|m|h|d|w|mo|q|y|bd)$")
 TIME_RANGE = pattern("a time range, as 09:00-18:00", "^([01]?[0-9]|2[0-3]):[0-5][0-9]-([01]?[0-9]|2[0-4]):[0-5][0-9]$")
 PERCENT = pattern("a percentage, as 25%", r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)%$")

@@ -7,12 +7,12 @@ from engine.dsl.schema.parts import (
     COLOUR,
     DATE,
     DURATION,
-    EVENT_PATTERN,
+    EVENT_NAME,
     EXPRESSION,
+    FIELD_PATH,
     NAME,
     NAMES,
     NUMBER,
-    PATH_PATTERN,
     PEOPLE_TEXT,
     SCALAR,
     SCALAR_OR_REFERENCE,
@@ -23,6 +23,7 @@ from engine.dsl.schema.parts import (
     list_of,
     map_of,
     mapping,
+    pattern,
 )
 from engine.dsl.uses import USES
 from engine.schedule.windows import WEEKDAYS
@@ -55,7 +56,7 @@ RETAINED = ("identifiers", "answers", "raw")
 def _settings() -> dict[str, Schema]:
     keys = sorted(set().union(*(use.keys for use in USES.values())))
     values: dict[str, Schema] = dict.fromkeys(keys, SCALAR_OR_REFERENCE)
-    values["fields"] = map_of("a map of our field to theirs", SCALAR, PATH_PATTERN)
+    values["fields"] = map_of("a map of our field to theirs", SCALAR, FIELD_PATH)
     values["allow_private"] = BOOLEAN
     values["dkim"] = mapping("a DKIM key, as {selector: s1, key: {file: dkim.pem}}", {"selector": SCALAR, "key": SCALAR_OR_REFERENCE})
     return {**values, "use": choice("a kind of system", *USES)}
@@ -67,6 +68,7 @@ def project_schema() -> Schema:
         "a project",
         {
             "project": NAME,
+            "renamed_from": NAME,
             "paths": list_of("a list of folders", SCALAR),
             "languages": list_of("a list of languages", SCALAR),
             "timezone": SCALAR,
@@ -75,7 +77,7 @@ def project_schema() -> Schema:
             "public_url": SCALAR_OR_REFERENCE,
             "objects": map_of("the objects of the data contract", map_of("the fields of an object", FIELD)),
             "identity": mapping("what makes two records one person", {"contact": NAMES}),
-            "events": map_of("events", map_of("an event: {object: …, field: type}", FIELD), EVENT_PATTERN),
+            "events": map_of("events", map_of("an event: {object: …, field: type}", FIELD), EVENT_NAME),
             "may_ask": EXPRESSION,
             "connections": map_of("connections", mapping("a connection", settings, ("use",))),
             "environments": map_of(
@@ -131,7 +133,7 @@ def project_schema() -> Schema:
                     ("metric", "value", "date", "source"),
                 ),
             ),
-            "checks": map_of("severities by check", choice("a severity", *SEVERITIES), "^SND[0-9]{3}$"),
+            "checks": map_of("severities by check", choice("a severity", *SEVERITIES), pattern("a code, as SND310", "^SND[0-9]{3}$")),
         },
         ("project",),
     )

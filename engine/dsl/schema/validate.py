@@ -12,6 +12,7 @@ from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean, nearest
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.schema.kinds import KINDS, kind_schemas
+from engine.dsl.schema.parts import EXPRESSION, Schema
 from engine.model.span import Span
 
 _NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
@@ -34,7 +35,8 @@ def conforms(kind: str, document: Mapping, findings: Findings, address: str) -> 
     gate = _gate(kind)
     if gate.is_valid(document.data):
         return True
-    data = _as_json(document)
+    schema = kind_schemas()[kind]
+    data = _as_meant(document, schema, schema)
     if gate.is_valid(data):
         return True
     before = len(findings.items)
@@ -48,14 +50,27 @@ def conforms(kind: str, document: Mapping, findings: Findings, address: str) -> 
     return False
 
 
-def _as_json(node: Node) -> Any:
-    """The data with `.inf` and `.nan` as text: JSON has no such numbers."""
+def _as_meant(node: Node, schema: Schema, root: Schema) -> Any:
+    """The data with the source text of plain scalars where text or a name is expected: `survey: true` has the name `true`.
+
+    `.inf` and `.nan` are text everywhere: JSON has no such numbers.
+    """
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
     if isinstance(node, Mapping):
-        return {key: _as_json(value) for key, (_, value) in node.entries.items()}
+        known, other = schema.get("properties", {}), schema.get("additionalProperties")
+        rest: Schema = other if isinstance(other, dict) else {}
+        return {key: _as_meant(value, known.get(key, rest), root) for key, (_, value) in node.entries.items()}
     if isinstance(node, Sequence):
-        return [_as_json(item) for item in node.items]
+        return [_as_meant(item, schema.get("items", {}), root) for item in node.items]
     assert isinstance(node, Scalar)
-    return node.text if isinstance(node.data, float) and not math.isfinite(node.data) else node.data
+    if isinstance(node.data, float) and not math.isfinite(node.data):
+        return node.text
+    kinds = schema.get("type", ())
+    if kinds == "string":
+        return node.text if node.text else node.data
+    # A number or a boolean is admitted there as it is; only what YAML reads as nothing is not.
+    return node.text if node.data is None and node.text and "string" in kinds and schema is not EXPRESSION else node.data
 
 
 def meant_kind(kind: str, document: Mapping) -> str | None:
@@ -75,10 +90,10 @@ def _commas(node: Node, findings: Findings, address: str) -> set[str]:
         for item in node.items:
             found |= _commas(item, findings, address)
     if isinstance(node, Mapping):
-        for key, (key_node, value) in node.entries.items():
+        for position, (key, (key_node, value)) in enumerate(node.entries.items()):
             found |= _commas(value, findings, address)
             bare = isinstance(value, Scalar) and value.plain and value.text == "" and value.start == key_node.end
-            if bare and key_node.file.text[key_node.end : key_node.end + 1] != ":":
+            if bare and position and key_node.file.text[key_node.end : key_node.end + 1] != ":":
                 found.add(key)
                 message = f"`{key}` is no key: a comma cut it off from the text before it"
                 findings.error(
@@ -98,36 +113,47 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
                     _unknown_key(key, node, error.schema, title, findings, address)
         case "propertyNames" if isinstance(node, Mapping):
             wrong = error.instance
-            findings.error("SND106", f"`{wrong}` is not {error.schema.get('title', 'a name')}", node.key_span(wrong), address=address)
+            findings.error("SND106", f"`{wrong}` is not {title or 'a name'}", node.key_span(wrong), address=address)
         case "pattern" if isinstance(node, Mapping) and isinstance(error.instance, str) and error.instance in node.entries:
             findings.error("SND106", f"`{error.instance}` is not {title or 'a name'}", node.key_span(error.instance), address=address)
         case "required" if isinstance(node, Mapping):
             missing = next(name for name in error.validator_value if name not in node.entries and repr(name) in error.message)
             known = error.schema["properties"]
             if not any(nearest(key, known) == missing for key in node.entries if key not in known):  # misspelt, it is not missing
-                findings.error("SND102", f"{title} needs `{missing}`", _holder(document, path), address=address)
+                findings.error("SND102", f"{_short(title)} needs `{missing}`", _holder(document, path), address=address)
         case "enum":
             value = str(error.instance) if not isinstance(error.instance, (dict, list)) else _NAMES[type(error.instance)]
             known = [str(v) for v in error.validator_value]
             findings.error("SND103", f"`{value}` is not {title}", node.span, hint=did_you_mean(value, known), address=address)
         case "minItems" | "minProperties":
-            findings.error("SND103", f"expected {title}, but it is empty", node.span, address=address)
+            lacks = f"at least {error.validator_value} are needed" if error.instance else "it is empty"
+            findings.error("SND103", f"expected {title}, but {lacks}", node.span, address=address)
         case "pattern":
             findings.error("SND103", f"expected {title}, but got `{error.instance}`", node.span, address=address)
         case _:
             got = _NAMES.get(type(error.instance), "something else")
             where = _holder(document, path) if error.instance is None and path else node.span
-            findings.error("SND103", f"expected {title or 'something else'}, but got {got}", where, hint=_trap(node), address=address)
+            hint = _trap(node, error.schema.get("type", ()))
+            findings.error("SND103", f"expected {title or 'something else'}, but got {got}", where, hint=hint, address=address)
 
 
 def _unknown_key(key: str, node: Mapping, schema: dict[str, Any], title: str, findings: Findings, address: str) -> None:
     span = node.key_span(key)
-    findings.error("SND101", f"{title} has no key `{key}`", span, hint=did_you_mean(key, schema["properties"]), address=address)
+    findings.error("SND101", f"{_short(title)} has no key `{key}`", span, hint=did_you_mean(key, schema["properties"]), address=address)
 
 
-def _trap(node: Node) -> str | None:
-    if isinstance(node, Mapping) and any(isinstance(value, Mapping) or value.data is None for _, value in node.entries.values()):
+def _short(title: str) -> str:
+    """A title without its example."""
+    return title.partition(", as ")[0]
+
+
+def _trap(node: Node, wanted: Any) -> str | None:
+    """How to write what YAML reads in another way than it was meant."""
+    bare = isinstance(node, Mapping) and any(isinstance(value, Mapping) or value.data is None for _, value in node.entries.values())
+    if bare and "string" in wanted:
         return "quote the text if it was meant as text"
+    if isinstance(node, Mapping) and wanted == "array":
+        return "begin each item of a list with `- `, or put the list in [ ]"
     return None
 
 

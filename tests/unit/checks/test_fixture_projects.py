@@ -11,6 +11,7 @@ from engine.checks.run import check_project
 from engine.dsl.diagnostics import Diagnostic, Severity
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def projects(kind: str) -> list[str]:
@@ -37,5 +38,12 @@ def test_a_defect_is_found_where_it_is_and_nothing_else_is_reported(name: str) -
 @pytest.mark.parametrize("name", projects("good"))
 def test_a_good_project_is_silent(name: str) -> None:
     loaded = check_project(FIXTURES / "good" / name)
+    assert loaded.definitions is not None
+    assert [finding for finding in loaded.findings.items if finding.severity is not Severity.INFO] == []
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in EXAMPLES.glob("*/sounding.yaml")))
+def test_an_example_is_silent(name: str) -> None:
+    loaded = check_project(EXAMPLES / name)
     assert loaded.definitions is not None
     assert [finding for finding in loaded.findings.items if finding.severity is not Severity.INFO] == []

@@ -1,0 +1,167 @@
+"""What the language says, sentence by sentence: small projects, each defect found where it is marked, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from marked import PROJECT, SURVEY, findings, marked_places
+
+QUESTIONS = "---\nsurvey: s\nmetric: nps\nquestions:\n  score: {type: nps, ask: S?}\n"
+
+
+def check(folder: Path, marked: str, code: str | None) -> None:
+    text, places = marked_places(marked)
+    assert findings(folder, text) == [(code, place) for place in places], marked
+    assert bool(places) == (code is not None)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("{use: smtp, host: a, from: ⟦nonsense⟧}", "SND103"),
+        ('{use: smtp, host: a, from: "A <a@b.test>", port: ⟦abc⟧}', "SND103"),
+        ('{use: smtp, host: a, from: "A <a@b.test>", port: ⟦70000⟧}', "SND103"),
+        ('{use: smtp, host: a, from: "A <a@b.test>", rate: ⟦50/fortnight⟧}', "SND103"),
+        ('{use: smtp, host: a, from: "A <a@b.test>", rate: 50/s, timeout: 2.5, connections: 4}', None),
+        ('{use: smtp, host: a, from: "A <a@b.test>", tls: ⟦stattls⟧}', "SND103"),
+        ('{use: smtp, host: a, from: "A <a@b.test>", password: ⟦geheim⟧}', "SND501"),
+        ("{use: smtp, host: {env: H}, from: {env: F}, port: {env: P}}", None),
+        ('{use: zendesk, url: ⟦"ftp://x"⟧, user: me, token: {env: T}}', "SND103"),
+        ("{use: twilio, account: AC1, token: {env: T}, from: +15005550006}", None),
+        ("{use: bitrix24, url: {env: U}, token: {env: T}, fields: {⟦contact⟧: UF}}", "SND106"),
+        ("{use: bitrix24, url: {env: U}, token: {env: T}, fields: {⟦contact.tierr⟧: UF}}", "SND303"),
+    ],
+)
+def test_a_setting_has_the_form_that_it_needs(tmp_path: Path, written: str, code: str | None) -> None:
+    check(tmp_path, f"{PROJECT}  other: {written}\n", code)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ('{only_to: ["*@acme.test"], connections: {mail: {host: localhost, port: 2525}}}', None),
+        ("{}", None),
+        ("{connections: {⟦mial⟧: {host: localhost}}}", "SND201"),
+        ("{connections: {mail: {⟦url⟧: localhost}}}", "SND101"),
+        ("{connections: {mail: {⟦use⟧: zendesk}}}", "SND101"),
+        ("{connections: {mail: {password: ⟦x⟧}}}", "SND501"),
+        ("{connections: {mail: {port: ⟦x⟧}}}", "SND103"),
+        ("{connections: {mail: {tls: ⟦x⟧}}}", "SND103"),
+        ("{connections: {mail: {⟦dkim⟧: {selector: a}}}}", "SND102"),
+        ("{connections: {crm: {fields: {⟦contact.x⟧: UF}}}}", "SND303"),
+    ],
+)
+def test_what_an_environment_says_is_checked_as_what_it_replaces(tmp_path: Path, written: str, code: str | None) -> None:
+    check(tmp_path, f"{PROJECT}environments: {{staging: {written}}}\n", code)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("  ⟦deal.won⟧: {reason: text}", "SND106"),
+        ("  ⟦survey.nps.answered⟧: {reason: text}", "SND106"),
+        ("  order.lost: {⟦deal⟧: text}", "SND106"),
+        ("  ⟦order⟧: {reason: text}", "SND106"),
+        ("  order.lost: {object: [contact, ⟦dael⟧]}", "SND201"),
+        ("  order.lost: {object: [contact, deal], reason: optional text}", None),
+    ],
+)
+def test_an_event_is_beyond_the_built_in_ones(tmp_path: Path, written: str, code: str | None) -> None:
+    check(tmp_path, PROJECT.replace("connections:", f"{written}\nconnections:"), code)
+
+
+@pytest.mark.parametrize(
+    ("languages", "written", "code"),
+    [
+        ("[en, uk]", "{en: S, uk: С}", None),
+        ("[en, uk]", "Score", None),
+        ("[en, uk]", "⟦{en: S}⟧", "SND403"),
+        ("[en, uk]", "{en: S, ⟦ua⟧: С}", "SND404"),
+        ("[en, uk]", "{en: S, uk: С, ⟦de⟧: N}", "SND404"),
+        ("[en, ⟦en⟧]", "Score", "SND104"),
+        ("[⟦english⟧]", "Score", "SND103"),
+        ("[pt-BR, zh-Hant]", "Score", None),
+    ],
+)
+def test_a_text_has_every_language_of_the_project_and_no_other(tmp_path: Path, languages: str, written: str, code: str | None) -> None:
+    survey = f"---\nsurvey: s\nmetric: nps\nquestions:\n  score: {{type: nps, ask: {written}}}\n"
+    check(tmp_path, PROJECT.replace("[en]", languages) + survey, code)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("survey: true\nmetric: none\nquestions: {on: {type: yes_no, ask: A}}", None),
+        ("survey: null\nmetric: none\nquestions: {no: {type: yes_no, ask: null}}", None),
+        ("survey: s\nmetric: none\nquestions: {a: {type: single, ask: 5, options: {NO: Norway, 012: twelve, true: Yes}}}", None),
+        ("⟦survey⟧:\nmetric: none\nquestions: {a: {type: yes_no, ask: A}}", "SND103"),
+        ("survey: s\nmetric: none\nquestions: {a: {type: yes_no, ⟦ask⟧: }}", "SND103"),
+        ("survey: s\nmetric: none\nrenamed_from: true\nquestions: {a: {type: yes_no, ask: A, renamed_from: no}}", None),
+    ],
+)
+def test_where_text_or_a_name_is_expected_a_plain_scalar_is_its_source_text(tmp_path: Path, written: str, code: str | None) -> None:
+    check(tmp_path, f"{PROJECT}---\n{written}\n", code)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("a: {type: info, ask: A, ⟦required⟧: true}", "SND101"),
+        ("a: {type: info, ask: A, ⟦validate⟧: score > 3}", "SND101"),
+        ("a: {type: text, ask: A, ⟦labels⟧: {low: L, high: H}}", "SND101"),
+        ("a: {type: csat, ask: A, labels: {⟦lo⟧: L, high: H}}", "SND101"),
+        ("⟦category⟧: {type: text, ask: A}", "SND106"),
+        ("⟦days_since⟧: {type: text, ask: A}", "SND106"),
+        ("⟦deal⟧: {type: text, ask: A}", "SND106"),
+        ("a: {type: stars, ask: A, scale: ⟦2-5⟧}", "SND103"),
+        ("a: {type: nps, ask: A}", None),
+    ],
+)
+def test_a_question_has_what_its_type_takes(tmp_path: Path, written: str, code: str | None) -> None:
+    survey = QUESTIONS.replace("metric: nps", "metric: {nps: score}")
+    check(tmp_path, f"{PROJECT}checks: {{SND701: off}}\n{survey}  {written}\n", code)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ('if: invitation.variant == "a"\nthen: [stop: true]', None),
+        ('if: invitation.variant == ⟦"c"⟧\nthen: [stop: true]', "SND306"),
+        ('then: [{ticket: {title: "{{ ⟦invitation.variant⟧ }}"}}]', "SND305"),
+        ('then: [{message: {to: "#{{ contact.tier }}", text: hi}}]', None),
+        ("then: [{update: {contact: {tier: ⟦vipp⟧}}}]", "SND304"),
+        ("then: [{suppress: {channel: ⟦emial⟧}}]", "SND204"),
+        ("then: [{suppress: {channel: sms, for: 30d}}]", None),
+        ("then: [{email: {subject: S, body: B, to: ⟦nobody⟧}}]", "SND306"),
+        ("then: [{email: {subject: S, body: B, to: cx@acme.test}}]", None),
+        ("then: [{ask: {survey: nps, via: [mail]}}]", None),
+        ("then: [{ask: {survey: nps, via: ⟦mial⟧}}]", "SND204"),
+        ("then: [{⟦if⟧: score > 3, else: [stop: true]}]", "SND102"),
+        ("then: ⟦{stop: true}⟧", "SND103"),
+        ("if: ⟦{score <= 6}⟧\nthen: [stop: true]", "SND103"),
+        ('then: [{webhook: {via: hook, data: {customerId: "{{ contact.id }}"}}}]', None),
+        ("then: [{⟦ticket⟧: {via: desk}}]", "SND102"),
+    ],
+)
+def test_what_a_step_says_is_checked(tmp_path: Path, written: str, code: str | None) -> None:
+    project = PROJECT + '  hook: {use: webhook, url: "https://acme.test/hook"}\n' + SURVEY + "variants: {a: 50%, b: 50%}\n"
+    check(tmp_path, f"{project}---\nautomation: a\nwhen: survey.nps.answered\n{written}\n", code)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("to: [{email: cx@acme.test}, {slack: '#cx'}]\nevery: 1mo", None),
+        ("to: [{email: ⟦nobody⟧}]", "SND306"),
+        ("to: [{⟦desk⟧: x}]", "SND204"),
+        ("title: ⟦{en: A}⟧", "SND403"),
+    ],
+)
+def test_a_report_goes_where_it_can(tmp_path: Path, written: str, code: str | None) -> None:
+    check(tmp_path, PROJECT.replace("[en]", "[en, uk]") + f"---\nreport: r\n{written}\n", code)
+
+
+def test_a_project_and_a_scenario_may_have_had_another_name(tmp_path: Path) -> None:
+    scenario = "---\nscenario: s\nrenamed_from: t\nstart: 2026-01-01T00:00:00Z\ntimeline: [{at: 0d}]\n"
+    check(tmp_path, PROJECT.replace("project: acme", "project: acme\nrenamed_from: emca") + scenario, None)
