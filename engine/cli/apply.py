@@ -35,7 +35,7 @@ async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, b
     from engine.deploy.versions import apply, pack
     from engine.model.codec import encode
     from engine.store.open import open_store, store_path
-    from engine.store.sqlite.store import in_use
+    from engine.store.sqlite.opening import in_use
     from engine.web.control import send, socket_path
 
     by, commit = _who(), git_commit(root)

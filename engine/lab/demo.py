@@ -26,7 +26,7 @@ from engine.lab.receivers.desk import DeskReceiver
 from engine.lab.receivers.mailbox import MailboxPages
 from engine.lab.receivers.smtp import CaughtMessage, MailCatcher
 from engine.lab.respondents import Respondent, survey_link
-from engine.store.sqlite.store import in_use
+from engine.store.sqlite.opening import in_use
 
 CRM_TOKEN = "demo-bitrix24-token"  # of the example feed, which is public
 FEED_TOKEN = "demo-feed-token"  # likewise

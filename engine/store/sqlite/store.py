@@ -1,10 +1,9 @@
-"""The store on one SQLite file: opening, the one writer thread with its group commit, and readers beside it."""
+"""The store on one SQLite file: the one writer thread with its group commit, and readers beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import sqlite3
 import threading
 from collections import deque
@@ -12,15 +11,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from engine.errors import StoreBusyError, StoreError
 from engine.store.protocol import Transaction
 from engine.store.sqlite.events import EventRows
 from engine.store.sqlite.feedback import FeedbackRows
 from engine.store.sqlite.objects import ObjectRows
+from engine.store.sqlite.opening import connect, lock, migrate
 from engine.store.sqlite.outbox import OutboxRows
-from engine.store.sqlite.schema import MIGRATIONS, VERSION
+from engine.store.sqlite.schema import VERSION
 from engine.store.sqlite.versions import VersionRows
 
 T = TypeVar("T")
@@ -79,9 +79,9 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         with contextlib.ExitStack() as opened:  # closed again where the rest fails
-            self._lock = opened.enter_context(_lock(path))
-            self._writer = opened.enter_context(contextlib.closing(_connect(path)))
-            _migrate(self._writer, path)
+            self._lock = opened.enter_context(lock(path))
+            self._writer = opened.enter_context(contextlib.closing(connect(path)))
+            migrate(self._writer, path)
             opened.pop_all()
         self._urgent: deque[_Job] = deque()
         self._patient: deque[_Job] = deque()
@@ -168,7 +168,7 @@ class SqliteStore:
     def _read(self, work: Callable[[Transaction], T]) -> T:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = _connect(self.path, read_only=True)
+            connection = connect(self.path, read_only=True)
             self._local.connection = connection
             self._opened.append(connection)
         try:
@@ -183,7 +183,7 @@ class SqliteStore:
 
 def read_only(path: Path, work: Callable[[Transaction], T]) -> T:
     """Look into a store, whoever is writing to it."""
-    connection = _connect(path, read_only=True)
+    connection = connect(path, read_only=True)
     try:
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if found != VERSION:
@@ -207,62 +207,3 @@ def _resolve(jobs: list[_Job]) -> None:
 
 def _refused(error: BaseException) -> bool:
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
-
-
-def _lock(path: Path) -> IO[str]:
-    """Holds the store for this process; the kernel lets go of it when the process ends, however it ends."""
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise StoreError(f"the store {path} is no regular file. Choose another place with --store")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.with_name(path.name + ".lock").open("a+")
-    except OSError as error:
-        raise StoreError(f"the store {path} cannot be opened: {error.strerror}. Choose another place with --store") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        raise StoreError(f"the store {path} is in use by another process. Stop that one, or choose another store with --store") from None
-    return handle
-
-
-def in_use(path: Path) -> bool:
-    """Whether a process holds the store."""
-    lock = path.with_name(path.name + ".lock")
-    try:
-        if not lock.exists():
-            return False
-        with lock.open("a+") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False  # whoever opens it next is told why it cannot be had
-    return False
-
-
-def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    try:
-        mode = "ro" if read_only else "rwc"
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10)
-        if not read_only:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA cache_size = -32000")
-        db.execute("PRAGMA foreign_keys = ON")
-        return db
-    except sqlite3.Error as error:
-        raise StoreError(
-            f"the store {path} cannot be opened: {error}. Is it a Sounding store, in a folder that you may write to?"
-        ) from error
-
-
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    found = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if found > VERSION:
-        raise StoreError(f"the store {path} has format {found}; this version of Sounding knows {VERSION}. Update Sounding")
-    try:
-        for number in range(found, VERSION):
-            db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
-    except sqlite3.Error as error:
-        raise StoreError(f"the store {path} cannot be brought to format {VERSION}: {error}") from error

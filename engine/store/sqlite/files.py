@@ -1,0 +1,164 @@
+"""What is done to a store's file as a whole: brought up to date, checked, copied while it is written to, put back."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import RefusedError, StoreError
+from engine.store.sqlite.opening import connect, lock, migrate
+from engine.store.sqlite.schema import VERSION
+
+# What holds in every store, whatever the moment: each line is what is wrong, and how to find where.
+_INVARIANTS: tuple[tuple[str, str], ...] = (
+    ("a delivery is being sent without a deadline", "SELECT id FROM outbox WHERE state = 'sending' AND deadline IS NULL"),
+    ("a delivery has a deadline though nobody sends it", "SELECT id FROM outbox WHERE state <> 'sending' AND deadline IS NOT NULL"),
+    ("a delivery has no version", "SELECT id FROM outbox WHERE action <> 'fetch' AND deployment NOT IN (SELECT id FROM deployment)"),
+    ("a delivery has no event", "SELECT id FROM outbox WHERE event IS NOT NULL AND event NOT IN (SELECT seq FROM event)"),
+    (
+        "a delivery has no invitation",
+        "SELECT id FROM outbox WHERE invitation IS NOT NULL AND invitation NOT IN (SELECT id FROM invitation)",
+    ),
+    (
+        "a planned invitation has no delivery on its way",
+        "SELECT id FROM invitation WHERE state = 'planned' AND id NOT IN"
+        " (SELECT invitation FROM outbox WHERE invitation IS NOT NULL AND state IN ('pending', 'sending'))",
+    ),
+    (
+        "an invitation was sent without a delivery",
+        "SELECT id FROM invitation WHERE sent IS NOT NULL AND id NOT IN (SELECT invitation FROM outbox WHERE invitation IS NOT NULL)",
+    ),
+    ("a sent invitation does not know when", "SELECT id FROM invitation WHERE state = 'sent' AND sent IS NULL"),
+    (
+        "an answered invitation has no answer",
+        "SELECT id FROM invitation WHERE state = 'answered' AND id NOT IN (SELECT invitation FROM answer WHERE invitation IS NOT NULL)",
+    ),
+    (
+        "an answer has no answered invitation",
+        "SELECT id FROM answer WHERE invitation IS NOT NULL AND invitation NOT IN (SELECT id FROM invitation WHERE state = 'answered')",
+    ),
+    ("a link leads to no invitation", "SELECT invitation FROM token WHERE invitation NOT IN (SELECT id FROM invitation)"),
+    ("a contact's name leads to nobody", "SELECT value FROM alias WHERE key NOT IN (SELECT key FROM object WHERE kind = 'contact')"),
+    ("a set-aside event does not say why", "SELECT seq FROM event WHERE state IN (2, 3) AND note IS NULL"),
+    ("a version lacks a definition", "SELECT address FROM deployment_item WHERE fingerprint NOT IN (SELECT fingerprint FROM definition)"),
+)
+_SHOWN = 5  # places a finding names
+_PART = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    found: int  # format that the store had
+    now: int
+
+
+def upgrade(path: Path) -> Upgrade:
+    """Bring a store that nobody uses to the format of this version. Raises StoreError."""
+    _there(path)
+    with lock(path), closing(connect(path)) as db:
+        found = _format(db)
+        migrate(db, path)
+        return Upgrade(found, _format(db))
+
+
+def problems(path: Path) -> Iterator[str]:
+    """What is wrong with a store, as one consistent view shows it, whoever writes to it meanwhile. Raises StoreError."""
+    _there(path)
+    with closing(connect(path, read_only=True)) as db:
+        try:
+            found = _format(db)
+            if found != VERSION:
+                raise StoreError(
+                    f"the store {path} has format {found}; this version of Sounding knows {VERSION}. Run `sounding store migrate`"
+                )
+            db.execute("BEGIN")
+            damage = [row[0] for row in db.execute("PRAGMA integrity_check")]
+            if damage != ["ok"]:
+                yield from (f"the file is damaged: {line}" for line in damage)
+                return
+            for what, sql in _INVARIANTS:
+                places = [str(row[0]) for row in db.execute(sql)]
+                if places:
+                    more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+                    yield f"{what}: {', '.join(places[:_SHOWN])}{more}"
+        except sqlite3.Error as error:
+            raise StoreError(f"the store {path} cannot be read: {error}") from error
+
+
+def backup(path: Path, target: Path) -> int:
+    """Copy a store, also one in use, to a file that must not be there yet; its size in bytes.
+
+    It appears under its name when it is whole and on disk. Raises StoreError, RefusedError where the file is there.
+    """
+    _there(path)
+    if target.exists():
+        raise RefusedError(f"{target} is there already; a backup overwrites nothing")
+    part = target.with_name(target.name + _PART)
+    _copy(path, part)
+    os.replace(part, target)
+    _sync(target.parent)
+    return target.stat().st_size
+
+
+def restore(path: Path, source: Path) -> Path | None:
+    """Put a backup in the place of a store that nobody uses. The store that was there is kept beside it; returns where.
+
+    A backup of an older format is brought up to date. Raises StoreError where it is no sound store, or the store is in use.
+    """
+    with lock(path):
+        part = path.with_name(path.name + _PART)
+        _copy(source, part)
+        with closing(connect(part)) as db:
+            migrate(db, part)
+        for problem in problems(part):
+            part.unlink()
+            raise StoreError(f"{source} cannot be restored: {problem}")
+        kept = _set_aside(path) if path.exists() else None
+        os.replace(part, path)
+        _sync(path.parent)
+    return kept
+
+
+def _set_aside(path: Path) -> Path:
+    """The store under another name, with the log that belongs to it."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.replaced-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            os.replace(beside, kept.with_name(kept.name + suffix))
+    return kept
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)  # of an earlier copy that was broken off
+    try:
+        # In one step: a copy in pieces begins again with every commit, and so never ends beside a busy daemon.
+        with closing(connect(source, read_only=True)) as db, closing(sqlite3.connect(target)) as copy:
+            db.backup(copy)
+    except sqlite3.Error as error:
+        target.unlink(missing_ok=True)
+        raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
+    _sync(target)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _format(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _there(path: Path) -> None:
+    if not path.is_file():
+        raise StoreError(f"there is no store at {path}. Name one with --store")

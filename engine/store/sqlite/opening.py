@@ -1,0 +1,71 @@
+"""A store's file: who holds it, how it is opened, and how an older format is brought up to date."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from pathlib import Path
+from typing import IO
+
+from engine.errors import StoreError
+from engine.store.sqlite.schema import MIGRATIONS, VERSION
+
+
+def lock(path: Path) -> IO[str]:
+    """Holds the store for this process; the kernel lets go of it when the process ends, however it ends."""
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise StoreError(f"the store {path} is no regular file. Choose another place with --store")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.with_name(path.name + ".lock").open("a+")
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be opened: {error.strerror}. Choose another place with --store") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise StoreError(f"the store {path} is in use by another process. Stop that one, or choose another store with --store") from None
+    return handle
+
+
+def in_use(path: Path) -> bool:
+    """Whether a process holds the store."""
+    beside = path.with_name(path.name + ".lock")
+    try:
+        if not beside.exists():
+            return False
+        with beside.open("a+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # whoever opens it next is told why it cannot be had
+    return False
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    try:
+        mode = "ro" if read_only else "rwc"
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        if not read_only:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA cache_size = -32000")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the store {path} cannot be opened: {error}. Is it a Sounding store, in a folder that you may write to?"
+        ) from error
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a store to the format of this version, in place, a format at a time. Raises StoreError for one of a later version."""
+    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise StoreError(f"the store {path} has format {found}; this version of Sounding knows {VERSION}. Update Sounding")
+    try:
+        for number in range(found, VERSION):
+            db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
+    except sqlite3.Error as error:
+        raise StoreError(f"the store {path} cannot be brought to format {VERSION}: {error}") from error

@@ -1,0 +1,181 @@
+"""A store's file as a whole: older formats, backups beside a busy writer, restoring, and what a check finds."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import stored
+from bench import bench, event
+
+from engine.errors import RefusedError, StoreError
+from engine.model.delivery import DeliveryState
+from engine.model.events import Event
+from engine.store.sqlite import files
+from engine.store.sqlite.schema import MIGRATIONS, VERSION
+from engine.store.sqlite.store import SqliteStore
+
+RELEASED = sorted((Path(__file__).parents[2] / "fixtures" / "stores").glob("format_*.sql"))
+SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
+
+
+def load(fixture: Path, path: Path) -> Path:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(fixture.read_text(encoding="utf-8"))
+    return path
+
+
+def delivered(number: int) -> Event:
+    contact = {"id": f"c{number}", "email": f"c{number}@example.test"}
+    return event("order.delivered", {"contact": contact, "deal": {"id": f"d{number}", "title": "Coat"}})
+
+
+# -- formats --------------------------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_store_of_every_format_before_this_one() -> None:
+    assert [fixture.name for fixture in RELEASED[: VERSION - 1]] == [f"format_{number}.sql" for number in range(1, VERSION)]
+
+
+@pytest.mark.parametrize("fixture", RELEASED, ids=lambda path: path.stem)
+async def test_a_store_of_an_older_format_is_brought_up_to_date_with_all_that_is_in_it(fixture: Path, tmp_path: Path) -> None:
+    path = load(fixture, tmp_path / "store.db")
+    done = files.upgrade(path)
+    assert (done.found, done.now) == (int(fixture.stem.removeprefix("format_")), VERSION)
+    assert list(files.problems(path)) == []
+    store = SqliteStore(path)
+    try:
+        waiting = await store.read(lambda tx: tx.waiting(10))
+        lines = await store.read(lambda tx: tx.outbox(tuple(DeliveryState), 10))
+        assert [row.event.id for row in waiting] == ["fixture-5"]
+        assert sorted(line.delivery.action for line in lines) == ["invite", "invite", "ticket"]
+    finally:
+        await store.close()
+    new = tmp_path / "new.db"
+    await SqliteStore(new).close()
+    assert stored.rows(path, SCHEMA) == stored.rows(new, SCHEMA)
+
+
+@pytest.mark.parametrize("fixture", RELEASED, ids=lambda path: path.stem)
+def test_a_migration_that_made_a_released_format_is_never_changed(fixture: Path, tmp_path: Path) -> None:
+    path = tmp_path / "made.db"
+    with closing(sqlite3.connect(path)) as db:
+        for migration in MIGRATIONS[: int(fixture.stem.removeprefix("format_"))]:
+            db.executescript(migration)
+    released = load(fixture, tmp_path / "released.db")
+    shape = 'SELECT m.name, p.name AS field, p.type, p."notnull", p.pk FROM sqlite_master m, pragma_table_info(m.name) p ORDER BY 1, 2'
+    assert stored.rows(path, shape) == stored.rows(released, shape)
+
+
+def test_a_store_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
+    path = load(RELEASED[0], tmp_path / "store.db")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(StoreError, match="Update Sounding"):
+        files.upgrade(path)
+    assert stored.value(path, "PRAGMA user_version") == VERSION + 1
+
+
+# -- checking -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_store_that_the_engine_wrote_is_sound_at_every_step(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        await made.turn(delivered(1), delivered(2), event("help.wanted", {"contact": {"id": "c1"}, "topic": 7}))
+        assert list(files.problems(made.store.path)) == []
+        made.clock.advance(dt.timedelta(days=3))
+        await made.claim()
+        assert list(files.problems(made.store.path)) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE outbox SET state = 'sending'", "a delivery is being sent without a deadline: 1, 2"),
+        ("DELETE FROM outbox WHERE id = 1", "a planned invitation has no delivery on its way: s-"),
+        ("DELETE FROM event WHERE seq = 1", "a delivery has no event: 1"),
+        ("UPDATE invitation SET state = 'answered'", "an answered invitation has no answer: s-"),
+        ("DELETE FROM object", "a contact's name leads to nobody: c1@example.test, "),
+        ("DELETE FROM definition WHERE address = 'project.shop'", "a version lacks a definition: project.shop"),
+    ],
+)
+async def test_what_does_not_fit_together_is_found_with_its_place(tmp_path: Path, damage: str, said: str) -> None:
+    async with bench(tmp_path) as made:
+        await made.turn(delivered(1), delivered(2))
+        made.store._writer.execute(damage)
+        assert any(problem.startswith(said) for problem in files.problems(made.store.path)), list(files.problems(made.store.path))
+
+
+async def test_a_damaged_file_is_found(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        await made.turn(*(delivered(number) for number in range(50)))
+    path = made.store.path
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\x5a" * 4096)
+    found: list[str] = []
+    try:
+        found += files.problems(path)
+    except StoreError as error:
+        found.append(str(error))
+    assert found
+
+
+# -- backup and restore ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_backup_beside_a_busy_writer_is_whole_and_holds_back_nobody(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        await made.turn(*(delivered(number) for number in range(200)))
+        done = asyncio.create_task(asyncio.to_thread(files.backup, made.store.path, tmp_path / "copy.db"))
+        number = 200
+        while not done.done():
+            await made.turn(delivered(number := number + 1))
+        assert (await done) == (tmp_path / "copy.db").stat().st_size
+    assert list(files.problems(tmp_path / "copy.db")) == []
+    assert stored.value(tmp_path / "copy.db", "SELECT count(*) FROM event") >= 200
+    assert "copy.db.part" not in {path.name for path in stored.files(tmp_path / "copy.db")}
+
+
+async def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        (tmp_path / "copy.db").write_bytes(b"precious")
+        with pytest.raises(RefusedError, match="is there already"):
+            files.backup(made.store.path, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").read_bytes() == b"precious"
+
+
+async def test_what_is_restored_is_what_was_backed_up_and_what_was_there_is_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        await made.turn(delivered(1))
+        files.backup(made.store.path, tmp_path / "copy.db")
+        await made.turn(delivered(2))
+        with pytest.raises(StoreError, match="is in use by another process"):
+            files.restore(made.store.path, tmp_path / "copy.db")
+        assert stored.value(made.store.path, "SELECT count(*) FROM event") == 2
+    kept = files.restore(made.store.path, tmp_path / "copy.db")
+    assert kept is not None
+    assert (stored.value(made.store.path, "SELECT count(*) FROM event"), stored.value(kept, "SELECT count(*) FROM event")) == (1, 2)
+    await SqliteStore(made.store.path).close()
+
+
+async def test_a_backup_of_an_older_format_is_restored(tmp_path: Path) -> None:
+    source = load(RELEASED[0], tmp_path / "old.db")
+    assert files.restore(tmp_path / "store.db", source) is None
+    assert list(files.problems(tmp_path / "store.db")) == []
+    assert stored.value(source, "PRAGMA user_version") == 1
+
+
+async def test_a_backup_that_is_not_sound_is_not_restored(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        await made.turn(delivered(1))
+        files.backup(made.store.path, tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as db, db:
+        db.execute("DELETE FROM event")
+    with pytest.raises(StoreError, match=r"cannot be restored: a delivery has no event"):
+        files.restore(made.store.path, tmp_path / "copy.db")
+    assert stored.value(made.store.path, "SELECT count(*) FROM event") == 1
