@@ -36,8 +36,6 @@ def _everything(definitions: Definitions) -> Iterator[tuple[str, Span]]:
 
 def _project(project: Project) -> Iterator[tuple[str, Span]]:
     for name, value in (
-        ("frequency", project.frequency),
-        ("quiet", project.quiet),
         ("limits", project.limits),
         ("retention", project.retention),
     ):
@@ -69,7 +67,7 @@ def _survey(survey: Survey) -> Iterator[tuple[str, Span]]:
 
 
 def _audience(audience: Audience) -> Iterator[tuple[str, Span]]:
-    for name, value in (("exclude", audience.exclude), ("sample", audience.sample), ("limit", audience.limit), ("expect", audience.expect)):
+    for name, value in (("limit", audience.limit), ("expect", audience.expect)):
         if value:
             yield name, audience.at
 
@@ -80,9 +78,7 @@ def _cadence(cadence: Cadence) -> Iterator[tuple[str, Span]]:
         "cron": cadence.cron,
         "cancel_on": cadence.cancel_on,
         "spread": cadence.spread,
-        "between": cadence.between,
         "remind": cadence.remind,
-        "again": cadence.again,
     }
     yield from ((name, cadence.at) for name, value in wanted.items() if value)
 

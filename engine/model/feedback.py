@@ -40,6 +40,20 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A line of the ask ledger: a message that asks somebody, counted for one group. Reserved at the claim for sending, and freed where
+    it was certainly not accepted."""
+
+    part: int  # of the contact
+    group: str  # contact/KEY, company/KEY, or the value of a field: contact.country=UA
+    at: dt.datetime
+    survey: str
+    channel: str
+    invitation: str
+    message: int = 0  # 0: the invitation itself; n: its n-th reminder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What one contact said to one invitation, under the version of the survey that asked."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engine.dsl.expressions.meaning import now
 from engine.model.definitions import Cadence
 from engine.model.policies import RunMode
 from engine.rules.compile import RuleSet
-from engine.rules.eligibility import may_ask
 from engine.rules.flow import Act, Flow
 from engine.rules.needs import absent
 
@@ -70,7 +70,7 @@ def decide(
     for candidate in holding:
         rule, address = candidate.rule, candidate.address
         if isinstance(rule, Cadence):
-            verdict = absent(candidate.says, scope) or _pre_filter(rules, rule, scope)
+            verdict = absent(candidate.says, scope) or _refusal(rules, rule, scope, subjects)
             if verdict is not None:
                 skipped.append((address, verdict))
                 continue
@@ -102,10 +102,10 @@ def _begun(flow: Flow, run: RunMode, subjects: Mapping[str, str], active: Active
     return Begin(flow=flow, subject=subject, queued=run.mode == "queue", replaces=run.mode == "restart")
 
 
-def _pre_filter(rules: RuleSet, cadence: Cadence, scope: Mapping[str, object]) -> str | None:
+def _refusal(rules: RuleSet, cadence: Cadence, scope: Mapping[str, object], subjects: Mapping[str, str]) -> str | None:
     """A cadence that sends later is judged later: what is said no to here, the claim would refuse as well."""
     if scope.get("contact") is None:
         return "no contact"
     if cadence.after is not None and cadence.after.count:
         return None
-    return may_ask(rules.definitions, cadence, scope).reason
+    return rules.eligibility.pre_filter(cadence, scope, subjects, now(scope))

@@ -1,61 +1,280 @@
-"""Whether an invitation may go out now. One implementation: a pre-filter when deciding, the truth at the claim for sending."""
+"""Whether somebody may be asked now. One implementation: a pre-filter when deciding, the truth at the claim for sending.
+
+What can only be said of the moment of sending (consent, audience, frequency) is not said while sending is put off: until then it
+may be another. So a verdict at decision time never refuses whom the claim would allow.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from engine.dsl.expressions.interpret import evaluate
-from engine.model.definitions import Cadence, Definitions
-from engine.model.feedback import Invitation, InvitationState
+from engine.dsl.expressions import meaning
+from engine.dsl.expressions.to_python import Evaluator, to_function
+from engine.model.definitions import Audience, Cadence, Definitions
+from engine.model.feedback import Asked, Invitation, InvitationState
+from engine.model.policies import FrequencyCap
+from engine.model.terms import Expression
+from engine.schedule.durations import Duration
+from engine.schedule.windows import next_open
+
+Scope = Mapping[str, object]
+Keys = Mapping[str, str]  # kind → key of the object
+Ledger = Callable[[str], Iterable[Asked]]  # the lines of a group, in any order; what is older than `Eligibility.lookback` may be left out
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``reason`` is None where the invitation may go out; else it names the rule that says no."""
+    """Allowed where ``reason`` is None; else put off where there is an ``until``; else refused. The reason names the rule."""
 
     reason: str | None = None
+    until: dt.datetime | None = None
 
     @property
     def allowed(self) -> bool:
         return self.reason is None
 
 
-_ALLOWED = Verdict()
+ALLOWED = Verdict()
 
 
-def may_ask(definitions: Definitions, cadence: Cadence, scope: Mapping[str, object], *, condition_counts: bool = True) -> Verdict:
-    """Consent, audience and the cadence's own condition, on the data as they are in ``scope``."""
-    contact = scope.get("contact")
-    if not isinstance(contact, Mapping):
-        return Verdict("no contact")
-    if contact.get("opted_out"):
-        return Verdict("contact.opted_out")
-    policy = definitions.project.may_ask
-    if policy is not None and not evaluate(policy.term, scope):
-        return Verdict(f"may_ask: {policy.text}")
-    audience = definitions.audiences.get(cadence.audience)
-    if audience is not None and audience.where is not None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One message that is to ask somebody."""
+
+    cadence: Cadence | None  # none: an automation asks
+    survey: str
+    channel: str
+    part: int  # of the contact
+    invitation: str  # its id: what it has reserved itself does not count against it
+    due: dt.datetime
+    lifetime: float | None  # seconds from then on in which it may still go out
+    message: int = 0  # 0: the invitation; n: its n-th reminder
+
+
+class Eligibility:
+    """The policy of a project, compiled. Safe from several threads."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._project, self._audiences = definitions.project, definitions.audiences
+        self._zone = ZoneInfo(definitions.project.timezone)
+        self._holds: dict[int, Evaluator] = {}  # by the identity of an expression, which lives as long as the definitions
+        waits = [cadence.again for cadence in definitions.cadences.values() if cadence.again is not None]
+        spans = [cap.per.at_most() for cap in self._project.frequency] + [again.at_most() for again in waits]
+        self.lookback = max(spans, default=dt.timedelta())  # how long a line of the ledger can count
+        self._counted = frozenset({"contact", "company"} | {cap.of for cap in self._project.frequency})
+
+    # -- at the claim -------------------------------------------------------------------------------------------------------
+
+    def may_send(self, asking: Asking, state: Invitation | None, scope: Scope, keys: Keys, ledger: Ledger, now: dt.datetime) -> Verdict:
+        """Everything that is rechecked at the claim for sending. ``state`` is None where there is no invitation yet."""
+        if state is not None and state.state is InvitationState.ANSWERED:
+            return Verdict("answered")
+        if state is not None and state.state in (InvitationState.EXPIRED, InvitationState.DROPPED):
+            return Verdict(state.reason or state.state.value)
+        last = asking.due + dt.timedelta(seconds=asking.lifetime) if asking.lifetime is not None else None
+        if last is not None and now > last:
+            return Verdict("expired before it could be sent")
+        put_off = self._put_off(asking, scope, keys, ledger, now)
+        if put_off is not None:
+            if put_off.until is None:
+                return Verdict(f"{put_off.reason}: there is no time left")
+            return Verdict(f"{put_off.reason}; it expires before") if last is not None and put_off.until > last else put_off
+        reason = self.refusal(asking.cadence, scope, keys) or self._over(asking, scope, keys, ledger, now)
+        return ALLOWED if reason is None else Verdict(reason)
+
+    def quiet_until(self, scope: Scope, now: dt.datetime) -> dt.datetime | None:
+        """When a message may reach the contact, where that is not now."""
+        quiet = self._project.quiet
+        if quiet is None:
+            return None
+        opens = next_open(now, self._zone_of(scope), within=None, outside=quiet.between, closed=quiet.days)
+        return opens if opens is None or opens > now else None
+
+    def lines(self, asking: Asking, scope: Scope, keys: Keys, now: dt.datetime) -> list[Asked]:
+        """What the ledger keeps of a message that goes out now."""
+        return [
+            Asked(
+                part=asking.part,
+                group=group,
+                at=now,
+                survey=asking.survey,
+                channel=asking.channel,
+                invitation=asking.invitation,
+                message=asking.message,
+            )
+            for group in self._groups(scope, keys)
+        ]
+
+    # -- when deciding ------------------------------------------------------------------------------------------------------
+
+    def pre_filter(self, cadence: Cadence, scope: Scope, keys: Keys, now: dt.datetime) -> str | None:
+        """Why an invitation that is due now would be refused now; None where it would go out, or is put off for any reason."""
+        if scope.get("contact") is None:
+            return "no contact"
+        if cadence.again is not None or (self._closed(cadence, scope, now) is not None):
+            return None
+        return self.refusal(cadence, scope, keys)
+
+    # -- the rules ----------------------------------------------------------------------------------------------------------
+
+    def refusal(self, cadence: Cadence | None, scope: Scope, keys: Keys) -> str | None:
+        """Consent, audience and the cadence's own condition, on the data as they are in ``scope``."""
+        contact = scope.get("contact")
+        if not isinstance(contact, Mapping):
+            return "no contact"
+        if contact.get("opted_out"):
+            return "contact.opted_out"
+        policy = self._project.may_ask
+        if policy is not None and not self._true(policy, scope):
+            return f"may_ask: {policy.text}"
+        if cadence is None:
+            return None
+        audience = self._audiences.get(cadence.audience)
+        outside = self._outside(audience, scope, keys, frozenset()) if audience is not None else None
+        if outside is not None:
+            return outside
+        if cadence.condition is not None and not self._true(cadence.condition, scope):
+            return f"cadence.{cadence.name}: if {cadence.condition.text}"
+        return None
+
+    def _true(self, expression: Expression, scope: Scope) -> bool:
+        function = self._holds.get(id(expression))
+        if function is None:
+            function = self._holds[id(expression)] = to_function(expression.term)
+        return bool(function(scope))
+
+    def _outside(self, audience: Audience, scope: Scope, keys: Keys, seen: frozenset[str]) -> str | None:
+        """Why what is in ``scope`` does not belong to an audience."""
+        name = f"audience.{audience.name}"
         if scope.get(audience.of) is None:
-            return Verdict(f"audience.{audience.name}: no {audience.of}")
-        if not evaluate(audience.where.term, scope):
-            return Verdict(f"audience.{audience.name}: {audience.where.text}")
-    if condition_counts and cadence.condition is not None and not evaluate(cadence.condition.term, scope):
-        return Verdict(f"cadence.{cadence.name}: if {cadence.condition.text}")
-    return _ALLOWED
+            return f"{name}: no {audience.of}"
+        if audience.where is not None and not self._true(audience.where, scope):
+            return f"{name}: {audience.where.text}"
+        for other in audience.exclude:
+            excluded = self._audiences.get(other)
+            # Audiences that exclude each other: whoever is in the other one by its own conditions is out of both.
+            if other not in seen and excluded is not None and self._outside(excluded, scope, keys, seen | {audience.name}) is None:
+                return f"{name}: excludes audience.{other}"
+        if audience.sample is not None and not sampled(audience, keys.get(audience.of, ""), meaning.now(scope), self._zone):
+            return f"{name}: not in its sample"
+        return None
+
+    def _put_off(self, asking: Asking, scope: Scope, keys: Keys, ledger: Ledger, now: dt.datetime) -> Verdict | None:
+        """Quiet hours, the cadence's own hours, and the same survey not too soon again."""
+        closed = self._closed(asking.cadence, scope, now)
+        if closed is not None:
+            return closed
+        again = asking.cadence.again if asking.cadence is not None else None
+        if again is None or asking.message:
+            return None
+        earlier = self._others(asking, f"contact/{keys.get('contact')}", ledger)
+        same = [line.at for line in earlier if line.message == 0 and line.survey == asking.survey]
+        until = again.after(max(same), self._zone) if same else now
+        return Verdict(f"again: {again}", until) if until > now else None
+
+    def _closed(self, cadence: Cadence | None, scope: Scope, now: dt.datetime) -> Verdict | None:
+        quiet, between = self._project.quiet, cadence.between if cadence is not None else None
+        if quiet is None and between is None:
+            return None
+        opens = next_open(
+            now,
+            self._zone_of(scope),
+            within=between,
+            outside=quiet.between if quiet is not None else None,
+            closed=quiet.days if quiet is not None else (),
+        )
+        if opens is not None and opens <= now:
+            return None
+        why = " and ".join([*(["quiet"] if quiet is not None else []), *([f"between: {between}"] if between is not None else [])])
+        return Verdict(why, opens)
+
+    def _zone_of(self, scope: Scope) -> ZoneInfo:
+        contact = scope.get("contact")
+        name = contact.get("timezone") if isinstance(contact, Mapping) else None
+        try:
+            return ZoneInfo(name) if isinstance(name, str) and name else self._zone
+        except (ValueError, OSError, LookupError):  # the contract may call any text a time zone
+            return self._zone
+
+    def _over(self, asking: Asking, scope: Scope, keys: Keys, ledger: Ledger, now: dt.datetime) -> str | None:
+        """The cap that one more message would break."""
+        for cap in self._project.frequency:
+            if (asking.message and cap.count != "messages") or cap.channel not in (None, asking.channel):
+                continue
+            group = _group(cap.of, scope, keys)
+            if group is None or (cap.condition is not None and not self._true(cap.condition, scope)):
+                continue
+            counted = sum(1 for line in self._others(asking, group, ledger) if _counts(cap, line, now, self._zone))
+            if counted >= cap.max:
+                return f"frequency: {cap_text(cap)}"
+        return None
+
+    def _others(self, asking: Asking, group: str, ledger: Ledger) -> Iterator[Asked]:
+        return (line for line in ledger(group) if (line.invitation, line.message) != (asking.invitation, asking.message))
+
+    def _groups(self, scope: Scope, keys: Keys) -> list[str]:
+        found = (_group(of, scope, keys) for of in sorted(self._counted))
+        return [group for group in found if group is not None]
 
 
-def may_send(definitions: Definitions, cadence: Cadence, invitation: Invitation, scope: Mapping[str, object], now: dt.datetime) -> Verdict:
-    """Everything that is rechecked at the claim for sending."""
-    if invitation.state is InvitationState.ANSWERED:
-        return Verdict("answered")
-    if invitation.state in (InvitationState.EXPIRED, InvitationState.DROPPED):
-        return Verdict(invitation.reason or invitation.state.value)
-    if invitation.lifetime is not None and now > invitation.due + dt.timedelta(seconds=invitation.lifetime):
-        return Verdict("expired before it could be sent")
-    return may_ask(definitions, cadence, scope)
+def _counts(cap: FrequencyCap, line: Asked, now: dt.datetime, zone: ZoneInfo) -> bool:
+    """Whether a line still counts for a cap: it does until as long as the cap's span has passed behind it."""
+    if (line.message and cap.count != "messages") or cap.channel not in (None, line.channel):
+        return False
+    return cap.per.after(line.at, zone) > now
+
+
+def _group(of: str, scope: Scope, keys: Keys) -> str | None:
+    """What a message is counted for: an object, or all with one value of a field. None where there is none."""
+    kind, _, field = of.partition(".")
+    if not field:
+        return f"{kind}/{keys[kind]}" if kind in keys else None
+    there = scope.get(kind)
+    value = there.get(field) if isinstance(there, Mapping) else None
+    return None if value is None else f"{of}={meaning.text_of(value)}"
+
+
+def cap_text(cap: FrequencyCap) -> str:
+    """A cap as a person reads it: `1 per 30d of contact`."""
+    by = f" by {cap.channel}" if cap.channel is not None else ""
+    return f"{cap.max} per {cap.per} of {cap.of}{by}"
+
+
+_HASHES = float(2**64)
+
+
+def sampled(audience: Audience, key: str, now: dt.datetime, zone: ZoneInfo) -> bool:
+    """Whether an object is in the share of an audience that is asked. Its place is a hash, so raising the share keeps everyone; with
+    `rotate` the share begins where that of the period before ended."""
+    if audience.sample is None:
+        return True
+    place = int.from_bytes(hashlib.blake2b(f"{audience.name}\0{key}".encode(), digest_size=8).digest(), "big") / _HASHES
+    if audience.rotate is None:
+        return place < audience.sample
+    start = (_period(audience.rotate, now, zone) * audience.sample) % 1.0
+    return (place - start) % 1.0 < audience.sample
+
+
+def _period(every: Duration, now: dt.datetime, zone: ZoneInfo) -> int:
+    """Which period of a length it is, counted from 1970 by the calendar of ``zone``; weeks begin on Monday."""
+    local = now.astimezone(zone)
+    days = local.date().toordinal() - dt.date(1970, 1, 5).toordinal()
+    months = local.year * 12 + local.month - 1
+    count = max(every.count, 1)
+    match every.unit:
+        case "mo" | "q" | "y":
+            return months // (count * {"mo": 1, "q": 3, "y": 12}[every.unit])
+        case "w":
+            return days // 7 // count
+        case "d" | "bd":
+            return days // count
+    return int(now.timestamp() // every.at_most().total_seconds()) if every.count else 0
 
 
 def address_for(channel: str, contact: Mapping[str, Any]) -> str | None:

@@ -16,14 +16,16 @@ from engine.messages.compose import language_of
 from engine.model.definitions import Cadence, Step
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Record
-from engine.model.feedback import Invitation, InvitationState
+from engine.model.feedback import Asked, Invitation, InvitationState
 from engine.respond.tokens import digest, mint
-from engine.rules.eligibility import may_send
+from engine.rules.eligibility import ALLOWED, Asking, Ledger, Verdict
 from engine.rules.needs import absent
 from engine.rules.scope import situation
 from engine.runtime.turn import in_sight
 from engine.store.protocol import Timer, Transaction, Waiting
 
+PATIENCE = dt.timedelta(minutes=10)  # nobody stands back for an invitation that has waited longer than this for its courier
+YIELD = dt.timedelta(seconds=2)
 _log = structlog.get_logger("claim")
 
 
@@ -54,7 +56,16 @@ def claim(
         records=tx.records((kind, key) for row in rows for kind, key in row.subjects.items()),
         now=now,
     )
+    if current.definitions.project.frequency:
+        rows = sorted(rows, key=lambda row: _rank(current, row, known))
     return _recheck_all(tx, versions, current, rows, known), len(rows)
+
+
+def _rank(version: Version, row: Delivery, known: _Known) -> tuple[int, dt.datetime, str]:
+    """Which of several comes first where a cap leaves room for one."""
+    cadence = version.definitions.cadences.get(row.origin.removeprefix("cadence.")) if row.action == "invite" else None
+    invitation = known.invitations.get(row.invitation or "")
+    return (-cadence.priority if cadence is not None else 0, invitation.due if invitation is not None else known.now, row.origin)
 
 
 def _recheck_all(tx: Transaction, versions: Versions, current: Version, rows: Sequence[Delivery], known: _Known) -> list[Claimed]:
@@ -85,12 +96,12 @@ class _Known:
 def _recheck(tx: Transaction, versions: Versions, current: Version, row: Delivery, known: _Known) -> Claimed | None:
     if row.action == "fetch":
         return Claimed(delivery=row)
-    # An invitation follows the newest version until it is sent; what an automation began stays with its version.
-    version = current if row.action == "invite" else versions.get(tx, row.deployment)
-    scope, reason = _scope(version, row, known)
     if row.action == "invite":
-        return _invitation(tx, version, row, known.invitations[row.invitation or ""], scope, reason, known.now)
-    return _step(tx, version, row, scope, reason)
+        return _invitation(tx, current, row, known)
+    # What an automation began stays with its version.
+    version = versions.get(tx, row.deployment)
+    scope, reason = _scope(version, row, known)
+    return _step(tx, version, current, row, scope, reason, known.now)
 
 
 def _scope(version: Version, row: Delivery, known: _Known) -> tuple[Mapping[str, object], str | None]:
@@ -116,31 +127,38 @@ def _scope(version: Version, row: Delivery, known: _Known) -> tuple[Mapping[str,
 
 
 def give_up(tx: Transaction, row: Delivery, state: DeliveryState, reason: str) -> None:
-    """It will not be sent: the row says why, and so does the invitation that it carries."""
+    """It will not be sent: the row says why, and so does the invitation that it carries, which does not count as asked any more."""
     if not tx.finish(row, state, reason=reason, external_id=None, url=None) or row.invitation is None:
         return
+    tx.release(row.invitation)
     invitation = tx.invitations([row.invitation]).get(row.invitation)
     if invitation is not None and invitation.state is InvitationState.PLANNED:
         tx.save_invitation(replace(invitation, state=InvitationState.DROPPED, reason=reason))
 
 
-def _invitation(
-    tx: Transaction,
-    version: Version,
-    row: Delivery,
-    invitation: Invitation,
-    scope: Mapping[str, object],
-    reason: str | None,
-    now: dt.datetime,
-) -> Claimed | None:
+def _invitation(tx: Transaction, version: Version, row: Delivery, known: _Known) -> Claimed | None:
+    """An invitation follows the newest version until it is sent."""
+    invitation, now = known.invitations[row.invitation or ""], known.now
+    scope, reason = _scope(version, row, known)
     if reason is not None:
         give_up(tx, row, DeliveryState.DROPPED, reason)
         return None
     cadence = version.definitions.cadences[invitation.cadence]
-    verdict = may_send(version.definitions, cadence, invitation, scope, now)
+    rules, asking = version.rules.eligibility, _asking(version, cadence, row, invitation)
+
+    def ledger(group: str) -> list[Asked]:
+        return tx.asked(group, now - rules.lookback)
+
+    verdict = rules.may_send(asking, invitation, scope, row.subjects, ledger, now)
+    if verdict.allowed and version.definitions.project.frequency:
+        verdict = _after_rivals(tx, version, row, known, (asking, scope), ledger)
+    if verdict.until is not None:
+        tx.postpone(row, verdict.until, verdict.reason or "")
+        return None
     if verdict.reason is not None:
         give_up(tx, row, DeliveryState.DROPPED, verdict.reason)
         return None
+    tx.reserve(rules.lines(asking, scope, row.subjects, now))
     token = mint()
     tx.add_token(digest(token), invitation.id)
     # Fixed before it goes out: where the outcome is never known, the link works all the same and the answer knows its channel.
@@ -156,13 +174,72 @@ def _invitation(
     return Claimed(delivery=row, version=version, scope=scope, cadence=cadence, invitation=fixed, token=token)
 
 
-def _step(tx: Transaction, version: Version, row: Delivery, scope: Mapping[str, object], reason: str | None) -> Claimed | None:
+def _asking(version: Version, cadence: Cadence, row: Delivery, invitation: Invitation) -> Asking:
+    connection = version.definitions.project.connections.get(row.connection)
+    return Asking(
+        cadence=cadence,
+        survey=cadence.survey,
+        channel=(USES[connection.use].channel if connection is not None else None) or row.connection,
+        part=row.part,
+        invitation=invitation.id,
+        due=invitation.due,
+        lifetime=invitation.lifetime,
+    )
+
+
+def _after_rivals(
+    tx: Transaction, version: Version, row: Delivery, known: _Known, mine: tuple[Asking, Mapping[str, object]], ledger: Ledger
+) -> Verdict:
+    """Where a cap leaves room for one: other invitations of the contact that are due come first by priority, then due, then address."""
+    (asking, scope), rules, now = mine, version.rules.eligibility, known.now
+    rivals = tx.rivals(row.contact or "", now, now - PATIENCE)
+    if not rivals:
+        return ALLOWED
+    others = replace(
+        known,
+        invitations=tx.invitations(rival.invitation or "" for rival in rivals),
+        events=tx.events(rival.event or 0 for rival in rivals),
+        records=tx.records((kind, key) for rival in rivals for kind, key in rival.subjects.items()),
+    )
+    for rival in rivals:
+        other = version.definitions.cadences.get(rival.origin.removeprefix("cadence."))
+        if other is None or _rank(version, rival, others) >= _rank(version, row, known):
+            continue
+        there, reason = _scope(version, rival, others)
+        invitation = others.invitations[rival.invitation or ""]
+        wanted = _asking(version, other, rival, invitation)
+        if reason is not None or not rules.may_send(wanted, invitation, there, rival.subjects, ledger, now).allowed:
+            continue
+        lines = rules.lines(wanted, there, rival.subjects, now)
+        behind = rules.may_send(asking, None, scope, row.subjects, _with(ledger, lines), now)
+        if not behind.allowed:
+            return Verdict(f"cadence.{other.name} goes first", now + YIELD)
+    return ALLOWED
+
+
+def _with(ledger: Ledger, lines: Sequence[Asked]) -> Ledger:
+    return lambda group: [*ledger(group), *(line for line in lines if line.group == group)]
+
+
+def _step(
+    tx: Transaction,
+    version: Version,
+    current: Version,
+    row: Delivery,
+    scope: Mapping[str, object],
+    reason: str | None,
+    now: dt.datetime,
+) -> Claimed | None:
     name, _, at = row.origin.removeprefix("automation.").partition("/")
     contact: Any = scope.get("contact")
     if reason is None and row.respondent and isinstance(contact, Mapping) and contact.get("opted_out"):
         reason = "contact.opted_out"
     if reason is not None:
         give_up(tx, row, DeliveryState.DROPPED, reason)
+        return None
+    quiet = current.rules.eligibility.quiet_until(scope, now) if row.respondent else None
+    if quiet is not None:
+        tx.postpone(row, quiet, "quiet")
         return None
     return Claimed(delivery=row, version=version, scope=scope, step=version.rules.flow(name).nodes[at].step)
 

@@ -95,7 +95,9 @@ def _write(tx: Transaction, result: Result) -> bool:
         return _done(tx, result.item, result.outcome, result.at)
     match result.state:
         case DeliveryState.PENDING:
-            tx.postpone(delivery, result.at + result.wait, result.reason)
+            postponed = tx.postpone(delivery, result.at + result.wait, result.reason)
+            if postponed and delivery.invitation is not None and isinstance(result.outcome, Rejected):
+                tx.release(delivery.invitation)  # it was certainly not asked, and is judged again before the next attempt
         case DeliveryState.UNKNOWN:
             doubt(tx, delivery, result.reason, result.at)
         case _:

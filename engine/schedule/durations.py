@@ -45,6 +45,13 @@ class Duration:
             day = local.date() + dt.timedelta(days=self.count * (7 if self.unit == "w" else 1))
         return resolve_local(dt.datetime.combine(day, local.time()), zone)
 
+    def at_most(self) -> dt.timedelta:
+        """What it never exceeds, whenever it begins."""
+        if self.unit in _EXACT:
+            return dt.timedelta(seconds=self.count * _EXACT[self.unit])
+        days = {"d": 1, "w": 7, "mo": 31, "q": 92, "y": 366, "bd": 1.4}[self.unit] * self.count
+        return dt.timedelta(days=min(days + 4, 999_999))  # a change of the clock, and a weekend at the end
+
     def seconds(self, start: dt.datetime, zone: ZoneInfo) -> float:
         """How many seconds it lasts when it begins at ``start``."""
         return (self.after(start, zone) - start).total_seconds()

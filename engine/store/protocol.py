@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
-from engine.model.feedback import Answer, Invitation
+from engine.model.feedback import Answer, Asked, Invitation
 
 T = TypeVar("T")
 
@@ -152,6 +152,20 @@ class Transaction(Protocol):
 
     def funnel(self) -> dict[str, int]:
         """How many invitations are in each state."""
+        ...
+
+    # the ask ledger
+    def reserve(self, lines: Iterable[Asked]) -> None:
+        """Keep lines; one that is there already for its group, invitation and message has the new instant."""
+        ...
+
+    def release(self, invitation: str, message: int = 0) -> None:
+        """Forget the lines of a message that was certainly not accepted."""
+        ...
+
+    def asked(self, group: str, since: dt.datetime) -> list[Asked]: ...
+    def rivals(self, contact: str, now: dt.datetime, since: dt.datetime) -> list[Delivery]:
+        """Invitations of a contact that nobody has claimed though they were due between two instants."""
         ...
 
     # timers

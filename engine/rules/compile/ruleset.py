@@ -14,6 +14,7 @@ from engine.model.types import BOOLEAN, object_type
 from engine.rules.compile.partial import TRUE
 from engine.rules.compile.program import Find
 from engine.rules.compile.tree import Tree
+from engine.rules.eligibility import Eligibility
 from engine.rules.flow import Flow
 from engine.rules.graph import build_graph, event_types
 from engine.rules.needs import Needs, of_cadence, promised, roots
@@ -63,6 +64,7 @@ class RuleSet:
         self.trees: dict[tuple[t.Term, ...], Tree] = {}
         self._earlier = earlier.trees if earlier is not None else {}
         self._flows: dict[str, Flow] = {}
+        self._eligibility: Eligibility | None = None
         self._graph: nx.DiGraph[str] | None = None
 
     @property
@@ -70,6 +72,12 @@ class RuleSet:
         if self._graph is None:
             self._graph = build_graph(self.definitions)
         return self._graph
+
+    @property
+    def eligibility(self) -> Eligibility:
+        if self._eligibility is None:
+            self._eligibility = Eligibility(self.definitions)
+        return self._eligibility
 
     def flow(self, automation: str) -> Flow:
         """The steps of an automation, by its name."""

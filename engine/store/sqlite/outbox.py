@@ -102,6 +102,14 @@ class OutboxRows(Rows):
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND deadline <= ? ORDER BY id", (limit,))
         return [_delivery(row) for row in rows]
 
+    def rivals(self, contact: str, now: dt.datetime, since: dt.datetime) -> list[Delivery]:
+        rows = self.db.execute(
+            f"SELECT {_COLUMNS} FROM outbox"
+            " WHERE contact = ? AND due BETWEEN ? AND ? AND state = 'pending' AND action = 'invite' ORDER BY due, id",
+            (contact, micros(since), micros(now)),
+        )
+        return [_delivery(row) for row in rows]
+
     def next_due(self, connection: str) -> dt.datetime | None:
         row = self.db.execute("SELECT min(due) FROM outbox WHERE connection = ? AND state = 'pending'", (connection,)).fetchone()
         return None if row[0] is None else instant(row[0])

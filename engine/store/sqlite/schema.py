@@ -144,5 +144,20 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (deployment, address)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE ask (
+        part INTEGER NOT NULL,
+        grp TEXT NOT NULL,
+        invitation TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        survey TEXT NOT NULL,
+        channel TEXT NOT NULL,
+        PRIMARY KEY (grp, invitation, message)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX ask_at ON ask (grp, at);
+    CREATE INDEX ask_invitation ON ask (invitation, message);
+    CREATE INDEX outbox_rivals ON outbox (contact, due) WHERE state = 'pending' AND action = 'invite';
+    """,
 )
 VERSION = len(MIGRATIONS)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from engine.errors import StoreBusyError, StoreError
 from engine.store.protocol import Transaction
+from engine.store.sqlite.asks import AskRows
 from engine.store.sqlite.events import EventRows
 from engine.store.sqlite.feedback import FeedbackRows
 from engine.store.sqlite.objects import ObjectRows
@@ -45,7 +46,7 @@ _REFUSALS = frozenset(
 )
 
 
-class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, OutboxRows, VersionRows):
+class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, AskRows, OutboxRows, VersionRows):
     """Every statement, over one connection inside one transaction."""
 
     @contextlib.contextmanager
