@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from engine.checks.check import Check
 from engine.checks.walk import conditions
 from engine.dsl.diagnostics import Diagnostic, Severity
+from engine.model import terms as t
 from engine.model.definitions import Definition, Project, address
 from engine.rules.analysis.domains import constant_operands
 
 
+def _constant(term: t.Term) -> list[tuple[t.Term, bool]]:
+    """The operands that are constant. Most conditions have none, and many are the same but for where they stand."""
+    return list(constant_operands(term)) if _has_constant(term) else []
+
+
+@lru_cache(maxsize=8192)
+def _has_constant(term: t.Term) -> bool:
+    return next(constant_operands(term), None) is not None
+
+
 def _one(definition: Definition, _project: Project) -> Iterator[Diagnostic]:
     for key, expression in conditions(definition):
-        for term, always in constant_operands(expression.term):
+        for term, always in _constant(expression.term):
             span = expression.place(term.offset)
             hint = "it never holds, so what depends on it never happens" if not always else "leave it out, or compare with another value"
             yield Diagnostic(

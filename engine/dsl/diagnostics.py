@@ -32,6 +32,7 @@ class Findings:
 
     def __init__(self) -> None:
         self.items: list[Diagnostic] = []
+        self._known: set[Diagnostic] = set()
 
     def error(self, code: str, message: str, span: Span, *, hint: str | None = None, address: str | None = None) -> None:
         self.add(Severity.ERROR, code, message, span, hint, address)
@@ -45,7 +46,8 @@ class Findings:
 
     def add(self, severity: Severity, code: str, message: str, span: Span, hint: str | None, address: str | None) -> None:
         item = Diagnostic(code=code, severity=severity, message=message, file=span.file, span=span, hint=hint, address=address)
-        if item not in self.items:
+        if item not in self._known:
+            self._known.add(item)
             self.items.append(item)
 
     @property

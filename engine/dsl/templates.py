@@ -10,13 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.dsl.expressions.check import Checker, Facts
+from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.comparing import Problem
 from engine.dsl.expressions.functions import KEYWORDS
 from engine.dsl.expressions.likeness import printable
-from engine.dsl.expressions.parse import ParseError, parse
-from engine.dsl.expressions.tree import Node
-from engine.dsl.expressions.unparse import unparse
+from engine.dsl.expressions.once import Checked, Parsed, check_condition, check_value, parsed
+from engine.dsl.expressions.parse import ParseError
 from engine.model import terms as t
 from engine.model.types import Type
 
@@ -171,15 +170,13 @@ class Scan:
 
     def _condition(self, text: str, offset: int, names: Mapping[str, Type], known: Facts) -> tuple[str, Facts]:
         """What Jinja2 is to ask, for a tag whose block is open, and what is known where it holds."""
-        node = self._parse(text, offset)
-        checker = Checker(names, known)
-        checked = checker.condition(node) if node is not None else None
-        self._adopt(checker, offset)
-        if node is None or checked is None:
+        read = self._parse(text, offset)
+        checked = check_condition(text, names, known) if read is not None else None
+        found = self._adopt(read, checked, offset)
+        if found is None or checked is None:
             self._blocks[-1].refused = True
             return "false", known
-        found = Found(unparse(node), checked[0], offset + node.offset, offset)
-        return f"_({self._keep(found)}{self._locals()})", known | checked[1]
+        return f"_({self._keep(found)}{self._locals()})", known | checked.holds
 
     def _for(
         self, text: str, offset: int, start: int, names: Mapping[str, Type], known: Facts, dash: tuple[str, str]
@@ -213,26 +210,24 @@ class Scan:
         return "".join(f", {name}=v{level}" for name, level in inner.items())
 
     def _expression(self, text: str, offset: int, names: Mapping[str, Type], known: Facts) -> Found | None:
-        node = self._parse(text, offset)
-        if node is None:
-            return None
-        checker = Checker(names, known)
-        term = checker.value(node)
-        self._adopt(checker, offset)
-        return None if term is None else Found(unparse(node), term, offset + node.offset, offset)
+        read = self._parse(text, offset)
+        return self._adopt(read, check_value(text, names, known), offset) if read is not None else None
 
-    def _parse(self, text: str, offset: int) -> Node | None:
+    def _parse(self, text: str, offset: int) -> Parsed | None:
         if any(block.refused for block in self._blocks):
             return None
         try:
-            return parse(text)
+            return parsed(text)
         except ParseError as error:
             self._refuse("SND301", error.message, offset + error.offset, 1, error.hint)
             return None
 
-    def _adopt(self, checker: Checker, offset: int) -> None:
-        for problem in checker.problems:
+    def _adopt(self, read: Parsed | None, checked: Checked | None, offset: int) -> Found | None:
+        if read is None or checked is None:
+            return None
+        for problem in checked.problems:
             self._refuse(problem.code, problem.message, problem.offset + offset, problem.length, problem.hint)
+        return Found(read.text, checked.term, offset + read.tree.offset, offset) if checked.term is not None else None
 
     def _keep(self, found: Found) -> int:
         self.found.append(found)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
-from engine.dsl.expressions.check import Checker, Facts
+from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.codes import wrong_literal
 from engine.dsl.expressions.comparing import Problem
-from engine.dsl.expressions.parse import ParseError, parse
+from engine.dsl.expressions.once import check_condition, judge_condition, parsed
+from engine.dsl.expressions.parse import ParseError
 from engine.dsl.expressions.tree import Literal
 from engine.dsl.expressions.unparse import unparse
 from engine.dsl.nearest import did_you_mean
@@ -67,21 +68,25 @@ class Bench:
         """A condition, what is known wherever it holds, and wherever it does not."""
         assert isinstance(node, Scalar)
         try:
-            tree = Literal(0, node.data, len(node.text)) if isinstance(node.data, (bool, int, float)) else parse(node.text)
+            if isinstance(node.data, (bool, int, float)):
+                tree = Literal(0, node.data, len(node.text))
+                text, checked = unparse(tree), judge_condition(tree, names, known)
+            else:
+                text, checked = parsed(node.text).text, check_condition(node.text, names, known)
         except ParseError as error:
             self._report(node, Problem("SND301", error.message, error.offset, 1, error.hint))
             return None
-        checker = Checker(names, known)
-        checked = checker.condition(tree)
-        for problem in checker.problems:
+        for problem in checked.problems:
             self._report(node, problem)
-        if checked is None:
+        if checked.term is None:
             return None
-        return Expression(text=unparse(tree), term=checked[0], at=node.span, origin=node), checked[1], checker.otherwise
+        return Expression(text=text, term=checked.term, at=node.span, origin=node), checked.holds, checked.otherwise
 
     def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
         """One text with its `{{ }}` checked."""
         assert isinstance(node, Scalar)
+        if "{" not in node.text:
+            return Template(text=node.text, body=None, at=node.span)
         scan = Scan(node.text, names, known).run()
         for problem in scan.problems:
             self._report(node, problem)
