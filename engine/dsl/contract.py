@@ -6,11 +6,13 @@ import re
 import unicodedata
 from collections.abc import Mapping as MappingT
 from dataclasses import replace
+from functools import cache
 
 from engine.dsl.diagnostics import Findings
 from engine.dsl.expressions.functions import CALLABLE, FILTERS, KEYWORDS
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.others import SurveyFace
 from engine.model.definitions import EventType, Question, Survey
 from engine.model.types import BOOLEAN, INTEGER, NUMBER, SCALAR_KINDS, TEXT, Type, object_type
 
@@ -148,17 +150,36 @@ def answer_types(survey: Survey) -> dict[str, Type]:
     """Each name that an answer to the survey may hold, with its type."""
     found: dict[str, Type] = {}
     for question in survey.questions:
-        kind = answer_type(question)
-        if kind is not None:
-            found[question.id] = kind
-        if question.other:
-            found[f"{question.id}_other"] = replace(TEXT, personal=True, optional=True)
+        found.update(answers_to(question))
     return found
 
 
-def answer_object(survey: Survey) -> Type:
+def answers_to(question: Question) -> dict[str, Type]:
+    """The names that an answer to one question may hold: its own, and that of the words behind `other`."""
+    kind = answer_type(question)
+    found = {question.id: kind} if kind is not None else {}
+    if question.other:
+        found[f"{question.id}_other"] = replace(TEXT, personal=True, optional=True)
+    return found
+
+
+def face_of(survey: Survey) -> SurveyFace:
+    """What other definitions see of a survey."""
+    answers = answer_types(survey)
+    return SurveyFace(
+        name=survey.name,
+        metric=survey.metric,
+        about=survey.about,
+        anonymous=survey.anonymous,
+        open=survey.open,
+        answers=answers,
+        answer=_answer_object(survey, dict(answers)),
+        invitation=invitation_object(survey),
+    )
+
+
+def _answer_object(survey: Survey, fields: dict[str, Type]) -> Type:
     """`answer`: the answers by question, with the category and sentiment where the survey has a metric."""
-    fields = answer_types(survey)
     if survey.metric != "none" and survey.metric_question is not None:
         sure = not fields[survey.metric_question].optional
         for name, options in (("category", CATEGORIES[survey.metric]), ("sentiment", SENTIMENTS)):
@@ -183,8 +204,9 @@ def invitation_object(survey: Survey) -> Type:
     return object_type({**INVITATION.fields, "variant": Type("one_of", options=tuple(survey.variants), optional=True)})
 
 
-def built_in_events(objects: MappingT[str, Type], surveys: MappingT[str, Survey]) -> dict[str, EventType]:
-    """The events that need no declaration; what they carry is readable where the data contract has it."""
+@cache
+def object_events() -> MappingT[str, EventType]:
+    """The events of objects that need no declaration: `deal.won`."""
     found: dict[str, EventType] = {}
 
     def event(name: str, carries: tuple[str, ...], fields: MappingT[str, Type]) -> None:
@@ -195,10 +217,24 @@ def built_in_events(objects: MappingT[str, Type], surveys: MappingT[str, Survey]
             event(f"{kind}.{verb}", (kind,), {"changed": Type("list", item=TEXT)} if verb == "updated" else {})
     for verb in DEAL_EVENTS:
         event(f"deal.{verb}", ("deal",), {})
+    return found
+
+
+def survey_event(survey: str, verb: str, about: str) -> EventType:
+    """`survey.NAME.answered` and the like."""
+    return EventType(name=f"survey.{survey}.{verb}", objects=() if about == "contact" else (about,), fields={})
+
+
+def metric_event(survey: str) -> EventType:
+    """`metric.SURVEY.changed`, of a survey that has a metric."""
+    return EventType(name=f"metric.{survey}.changed", objects=(), fields={"change": NUMBER, "p": NUMBER, "segment": TEXT.maybe()})
+
+
+def built_in_events(surveys: MappingT[str, Survey]) -> dict[str, EventType]:
+    """The events that need no declaration; what they carry is readable where the data contract has it."""
+    found = dict(object_events())
     for survey in surveys.values():
-        carries = () if survey.about == "contact" else (survey.about,)
-        for verb in SURVEY_EVENTS:
-            event(f"survey.{survey.name}.{verb}", carries, {})
-        if survey.metric != "none":
-            event(f"metric.{survey.name}.changed", (), {"change": NUMBER, "p": NUMBER, "segment": TEXT.maybe()})
+        made = [survey_event(survey.name, verb, survey.about) for verb in SURVEY_EVENTS]
+        made += [metric_event(survey.name)] if survey.metric != "none" else []
+        found.update((event.name, event) for event in made)
     return found

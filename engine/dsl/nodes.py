@@ -30,7 +30,13 @@ class SourceFile:
         return line, index - self._starts[line - 1] + 1
 
     def span(self, start: int, end: int) -> Span:
-        return Span(self.name, *self.place(start), *self.place(end))
+        line, column = self.place(start)
+        following = self._starts[line] if self._starts is not None and line < len(self._starts) else end + 1
+        return (
+            Span(self.name, line, column, line, column + end - start)
+            if end < following
+            else Span(self.name, line, column, *self.place(end))
+        )
 
     def within_line(self, start: int, end: int) -> Span:
         """From ``start`` to ``end``, or one character where the end stands on another line."""

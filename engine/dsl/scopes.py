@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.dsl.contract import answer_object, answer_types, invitation_object
-from engine.model.definitions import EventType, Survey
-from engine.model.types import TEXT, Type, object_type
-
-Names = dict[str, Type]
+from engine.dsl.others import Names, SurveyFace
+from engine.model.definitions import EventType
+from engine.model.types import Type, object_type
 
 
 def of_contact(objects: Mapping[str, Type]) -> Names:
@@ -34,46 +32,34 @@ def of_event(objects: Mapping[str, Type], event: EventType) -> Names:
     return names
 
 
-def of_answer(objects: Mapping[str, Type], event: EventType, survey: Survey) -> Names:
+def of_answer(objects: Mapping[str, Type], event: EventType, survey: SurveyFace) -> Names:
     """What an automation on an answer reads: the answers by their bare ids too."""
     names = of_event(objects, event)
-    names["answer"] = answer_object(survey)
-    names["invitation"] = invitation_object(survey)
-    _hide_contact(names, survey)
-    for name, kind in answer_types(survey).items():
+    names["answer"] = survey.answer
+    names["invitation"] = survey.invitation
+    _hide_contact(names, anonymous=survey.anonymous, open_=survey.open)
+    for name, kind in survey.answers.items():
         names.setdefault(name, kind)
     return names
 
 
-def _hide_contact(names: Names, survey: Survey) -> None:
+def _hide_contact(names: Names, *, anonymous: bool, open_: bool) -> None:
     """An anonymous survey knows nobody; an open one may."""
-    if survey.anonymous:
+    if anonymous:
         for name in ("contact", "company"):
             names.pop(name, None)
-    elif survey.open and "contact" in names:
+    elif open_ and "contact" in names:
         names["contact"] = object_type(names["contact"].fields, optional=True)
 
 
-def of_questions(objects: Mapping[str, Type], survey: Survey, before: str | None) -> Names:
-    """What `show_if` and the texts of a survey read: the questions before one (all for thanks), and whom it is about."""
+def of_questions(objects: Mapping[str, Type], about: str, earlier: Names, *, anonymous: bool, open_: bool) -> Names:
+    """What `show_if` and the texts of a survey read: the answers to earlier questions (all for thanks), and whom it is about."""
     names = of_contact(objects)
-    if survey.about in objects:
-        names[survey.about] = objects[survey.about]
-    _hide_contact(names, survey)
-    earlier = []
-    for question in survey.questions:
-        if question.id == before:
-            break
-        earlier.append(question.id)
-    known = answer_types(survey)
-    readable = {name: kind for name, kind in known.items() if name in earlier or name.removesuffix("_other") in earlier}
-    names["answer"] = object_type(readable)
-    return {**names, **readable}
-
-
-def of_invitation(objects: Mapping[str, Type], event: EventType) -> Names:
-    """What the text of an invitation reads: as its event, with the link to the survey."""
-    return {**of_event(objects, event), "link": TEXT}
+    if about in objects:
+        names[about] = objects[about]
+    _hide_contact(names, anonymous=anonymous, open_=open_)
+    names["answer"] = object_type(earlier)
+    return {**names, **earlier}
 
 
 def shared(scopes: Iterable[Names]) -> Names:

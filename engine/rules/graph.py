@@ -24,7 +24,7 @@ from engine.model.terms import Expression
 
 def event_types(definitions: Definitions) -> dict[str, EventType]:
     """Every event that can be, declared or built in."""
-    return {**built_in_events(definitions.project.objects, definitions.surveys), **definitions.project.events}
+    return {**built_in_events(definitions.surveys), **definitions.project.events}
 
 
 def fingerprint_of(definitions: Definitions) -> str:

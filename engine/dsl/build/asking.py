@@ -9,7 +9,8 @@ from engine.dsl.build.events import events_of, names_behind
 from engine.dsl.build.policies import date, entity, time_range
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
-from engine.dsl.scopes import Names, of_audience, of_contact, shared
+from engine.dsl.others import AudienceFace, Names
+from engine.dsl.scopes import of_audience, of_contact, shared
 from engine.dsl.uses import USES
 from engine.model.definitions import Audience, Cadence, MessageTemplate, Report
 from engine.model.policies import Expected, Reminder, SegmentLimit
@@ -71,7 +72,7 @@ def share(percent: object) -> float:
     return float(str(percent).rstrip("%")) / 100
 
 
-def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[str, Audience]) -> Cadence | None:
+def build_cadence(bench: Bench, document: Mapping, name: str) -> Cadence | None:
     survey_node, audience_node, when = document.get("survey"), document.get("audience"), document.get("when")
     assert survey_node is not None
     assert audience_node is not None
@@ -82,7 +83,8 @@ def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[st
     cancel = events_of(bench, cancel_node) if cancel_node is not None else ()
     via = connections_of(bench, document.get("via"))
     invite = _template(bench, document.get("invite"))
-    names = _names(bench, events, audiences.get(audience or ""))
+    face = bench.others.audience(audience) if audience is not None else None
+    names = _names(bench, events, face)
     condition_node = document.get("if")
     checked = bench.expression(condition_node, names) if condition_node is not None and names is not None else None
     between = time_range(bench, document.get("between"))
@@ -90,10 +92,10 @@ def build_cadence(bench: Bench, document: Mapping, name: str, audiences: dict[st
     sound = None not in (survey, audience, events, cancel, via, names) and not bench.errors
     if not sound or survey is None or audience is None or events is None or cancel is None or via is None or names is None:
         return None
-    if not carries_subject(bench, survey, audiences.get(audience), events, when if when is not None else survey_node):
+    if not carries_subject(bench, survey, face, events, when if when is not None else survey_node):
         return None
     if invite is not None:
-        bench.template_scopes.setdefault(invite, []).append({**names, "link": TEXT})
+        bench.scopes.append((invite, {**names, "link": TEXT}))
     return Cadence(
         name=name,
         survey=survey,
@@ -153,7 +155,7 @@ def _one_start(bench: Bench, document: Mapping) -> None:
             )
 
 
-def _names(bench: Bench, events: tuple[str, ...] | None, audience: Audience | None) -> Names | None:
+def _names(bench: Bench, events: tuple[str, ...] | None, audience: AudienceFace | None) -> Names | None:
     """What `if` and the words of a cadence read: what its events carry; of a wave, the audience's object."""
     if events is None:
         return None
@@ -172,18 +174,19 @@ def _remind(bench: Bench, node: Node | None, names: Names | None) -> Reminder | 
         return None
     template = _template(bench, node.get("with"))
     if template is not None and names is not None:
-        bench.template_scopes.setdefault(template, []).append({**names, "link": TEXT})
+        bench.scopes.append((template, {**names, "link": TEXT}))
     every = bench.duration(node.get("every"))
     assert every is not None
     return Reminder(every=every, max=node.data["max"], template=template)
 
 
-def carries_subject(bench: Bench, survey: str, audience: Audience | None, events: tuple[str, ...], node: Node) -> bool:
+def carries_subject(bench: Bench, survey: str, audience: AudienceFace | None, events: tuple[str, ...], node: Node) -> bool:
     """A survey about X needs an event that carries X, or an audience of X."""
-    about = bench.surveys[survey].about
+    face = bench.others.survey(survey)
+    about = face.about if face is not None else "contact"
     if about in ("contact", "company") or (audience is not None and audience.of == about):
         return True
-    without = next((name for name in events if about not in bench.events[name].objects), None)
+    without = next((name for name in events if (event := bench.event(name)) is None or about not in event.objects), None)
     if without is None and events:
         return True
     place = next((item for item in node.items if item.data == without), node) if isinstance(node, Sequence) else node
@@ -225,8 +228,8 @@ def connections_of(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
 
 def build_template(bench: Bench, document: Mapping, name: str) -> MessageTemplate | None:
     """Checked against what every place that uses it can read."""
-    scopes = bench.template_scopes.get(name)
-    if not scopes and (bench.incomplete or any(address.startswith(("cadence.", "automation.")) for address in bench.broken)):
+    scopes = bench.others.scopes_of(name)
+    if not scopes and (bench.others.is_incomplete() or bench.others.any_refused("cadence") or bench.others.any_refused("automation")):
         return None  # what it may read, the definition that uses it would say, and that one was refused
     names: Names = shared(scopes) if scopes else {**of_contact(bench.objects), "link": TEXT}
     subject_node, text_node = document.get("subject"), document.get("text")
@@ -263,7 +266,7 @@ def build_report(bench: Bench, document: Mapping, name: str) -> Report | None:
     if isinstance(surveys_node, Sequence):
         surveys = [found for item in surveys_node.items if (found := bench.reference("survey", item)) is not None]
     else:
-        surveys = sorted(bench.surveys)
+        surveys = bench.others.surveys()
     for item in segments.items if isinstance(segments, Sequence) else ():
         path = bench.literal(item)
         kind, _, field = path.partition(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.dsl.contract import SURVEY_EVENTS, metric_event, object_events, survey_event
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
 from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.codes import wrong_literal
@@ -14,10 +15,10 @@ from engine.dsl.expressions.tree import Literal
 from engine.dsl.expressions.unparse import unparse
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence, Shifted
-from engine.dsl.scopes import Names
+from engine.dsl.others import Names, Others
 from engine.dsl.templates import Scan
 from engine.dsl.uses import USES
-from engine.model.definitions import Connection, EventType, Secret, Survey
+from engine.model.definitions import Connection, EventType, Secret
 from engine.model.policies import Brand
 from engine.model.span import Span
 from engine.model.terms import Expression
@@ -32,37 +33,33 @@ _LONGEST = 36_600  # days; beyond that the calendar ends
 
 @dataclass(slots=True)
 class Bench:
-    """The state of one build: what is declared so far, and what was found wrong."""
+    """The state of a build: what the project declares, what other definitions are there, and what was found wrong."""
 
-    findings: Findings
+    findings: Findings = field(default_factory=Findings)  # of the definition being built
     languages: tuple[str, ...] = ()
     objects: dict[str, Type] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
     events: dict[str, EventType] = field(default_factory=dict)
     brands: dict[str, Brand] = field(default_factory=dict)
-    surveys: dict[str, Survey] = field(default_factory=dict)
-    names: dict[str, set[str]] = field(default_factory=dict)  # kind → every name declared, sound or not
-    broken: set[str] = field(default_factory=set)  # addresses that were refused: what refers to them is not blamed
-    template_scopes: dict[str, list[Names]] = field(default_factory=dict)  # template → the scopes of the places that use it
-    incomplete: bool = False  # a document could not be read: what it declares is not known, and references to it are not blamed
-    used_at: dict[str, Span] = field(default_factory=dict)  # address → where its blueprint is used
+    others: Others = field(default_factory=Others)  # the definitions that it may refer to
+    scopes: list[tuple[str, Names]] = field(default_factory=list)  # templates that it uses, with what can be read there
+    used_at: Span | None = None  # where its blueprint is used
     address: str = ""  # of the definition being built
-    first: int = 0  # of its findings
 
-    def begin(self, address: str) -> None:
-        self.address, self.first = address, len(self.findings.items)
+    def begin(self, findings: Findings, address: str, used_at: Span | None) -> None:
+        self.findings, self.address, self.used_at = findings, address, used_at
+        self.scopes, self.others.noted = [], {}
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """An error, unless it stands around one that is known: then it may only follow from that."""
         if not any(known.span is not None and _holds(span, known.span) for known in self.errors):
-            used = self.used_at.get(self.address)
-            message = f"{message} (in a blueprint used at {used})" if used is not None else message
+            message = f"{message} (in a blueprint used at {self.used_at})" if self.used_at is not None else message
             self.findings.error(code, message, span, hint=hint, address=self.address)
 
     @property
     def errors(self) -> list[Diagnostic]:
         """What is wrong with the definition being built, so far."""
-        return [found for found in self.findings.items[self.first :] if found.severity is Severity.ERROR]
+        return [found for found in self.findings.items if found.severity is Severity.ERROR]
 
     def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts, Facts] | None:
         """A condition, what is known wherever it holds, and wherever it does not."""
@@ -126,13 +123,30 @@ class Bench:
         return self.reference_at(kind, self.literal(node), node)
 
     def reference_at(self, kind: str, name: str, node: Node) -> str | None:
-        known = self.names.get(kind, set())
-        if name not in known and self.incomplete:
-            return None
-        if name not in known:
-            self.error("SND201", f"there is no {kind} `{name}`", node.span, did_you_mean(name, known) or f"declare it: `{kind}: {name}`")
-            return None
-        return None if f"{kind}.{name}" in self.broken else name
+        standing = self.others.standing(kind, name)
+        if standing == "unknown" and not self.others.is_incomplete():
+            hint = did_you_mean(name, self.others.all_names(kind)) or f"declare it: `{kind}: {name}`"
+            self.error("SND201", f"there is no {kind} `{name}`", node.span, hint)
+        return name if standing == "sound" else None
+
+    def event(self, name: str) -> EventType | None:
+        """An event that the project declares, or one that is always there. Those of a survey that was refused are not."""
+        found = self.events.get(name) or object_events().get(name)
+        if found is not None:
+            return found
+        match name.split("."):
+            case ["survey", survey, verb] if verb in SURVEY_EVENTS:
+                face = self.others.survey(survey)
+                return survey_event(survey, verb, face.about) if face is not None else None
+            case ["metric", survey, "changed"]:
+                face = self.others.survey(survey)
+                return metric_event(survey) if face is not None and face.metric != "none" else None
+        return None
+
+    def event_names(self) -> list[str]:
+        """The events that a mistyped one may have meant."""
+        surveys = [f"survey.{name}.answered" for name in self.others.all_names("survey")]
+        return [*object_events(), *self.events, *surveys, "survey.*.answered"]
 
     def setting(self, node: Node, *, secret_only: bool) -> object:
         """A connection's setting: a literal, or a reference to where the value is kept."""

@@ -7,7 +7,7 @@ from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.codes import is_decimal, is_instant, wrong_literal
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar
-from engine.dsl.scopes import Names
+from engine.dsl.others import Names
 from engine.dsl.uses import USES
 from engine.model.span import Span
 from engine.model.texts import Template
@@ -36,7 +36,7 @@ def content_of(bench: Bench, action: str, node: Mapping, here: Span, names: Name
         elif key == "template":
             template = bench.reference("template", value)
             if template is not None:
-                bench.template_scopes.setdefault(template, []).append(names)
+                bench.scopes.append((template, names))
                 found[key] = template
         elif key == "data":
             assert isinstance(value, Mapping)

@@ -6,7 +6,6 @@ import datetime as dt
 
 from engine.dsl.build.bench import Bench
 from engine.dsl.build.steps import ALL
-from engine.dsl.contract import answer_types
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.model.definitions import Scenario
@@ -53,9 +52,9 @@ def _entries(node: Node | None) -> list[tuple[str, Node]]:
 def _kind(bench: Bench, entry: Node) -> Type:
     """What an entry holds: objects and fields of its event, answers to its survey."""
     assert isinstance(entry, Mapping)
-    event, survey = bench.events.get(str(entry.data.get("event"))), bench.surveys.get(str(entry.data.get("answer")))
+    event, survey = bench.event(str(entry.data.get("event"))), bench.others.survey(str(entry.data.get("answer")))
     data = object_type({**bench.objects, **event.fields} if event is not None else bench.objects)
-    return object_type({"data": data, "answers": object_type(answer_types(survey) if survey is not None else {})})
+    return object_type({"data": data, "answers": object_type(survey.answers if survey is not None else {})})
 
 
 def _ordered(entry: dict[str, object]) -> dict[str, object]:
@@ -94,19 +93,19 @@ def _entry(bench: Bench, entry: Mapping, contacts: list[str]) -> None:
         )
     if event is not None:
         name = bench.literal(event)
-        known = bench.events.get(name)
+        known = bench.event(name)
         if known is None:
-            bench.error("SND202", f"there is no event `{name}`", event.span, did_you_mean(name, bench.events))
+            bench.error("SND202", f"there is no event `{name}`", event.span, did_you_mean(name, bench.event_names()))
         else:
             _data(bench, name, {*known.objects, "contact", "company"}, set(known.fields), entry.get("data"))
     if answer is not None:
         survey = bench.reference("survey", answer)
         answers = entry.get("answers")
         if survey is not None and isinstance(answers, Mapping):
-            types = answer_types(bench.surveys[survey])
-            for question, (key, _) in answers.entries.items():
-                if question not in types:
-                    bench.error("SND303", f"`{survey}` has no question `{question}`", key.span, did_you_mean(question, types))
+            face = bench.others.survey(survey)
+            for question, (key, _) in answers.entries.items() if face is not None else ():
+                if face is not None and question not in face.answers:
+                    bench.error("SND303", f"`{survey}` has no question `{question}`", key.span, did_you_mean(question, face.answers))
     expect = entry.get("expect")
     for item in expect.items if isinstance(expect, Sequence) else ():
         assert isinstance(item, Mapping)

@@ -13,10 +13,10 @@ from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.functions import FUNCTIONS, KEYWORDS
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.others import Names
 from engine.dsl.schema.automation import ACTIONS, FLOW
-from engine.dsl.scopes import Names
 from engine.dsl.uses import OWN_ACTIONS, USES, reaching
-from engine.model.definitions import EventType, Step
+from engine.model.definitions import Step
 from engine.model.span import Span
 from engine.model.types import TEXT, Type, object_type
 
@@ -38,7 +38,7 @@ class Place:
     names: Names
     known: Facts
     events: tuple[str, ...]  # that began the run
-    step_events: dict[str, EventType]
+    step_events: frozenset[str]
 
     def behind_a_wait(self, objects: frozenset[str]) -> None:
         """Objects are read anew, so what was known of them is not known any more."""
@@ -55,7 +55,7 @@ def build_steps(bench: Bench, node: Node, place: Place) -> tuple[Step, ...] | No
 def _branch(bench: Bench, node: Node | None, place: Place, known: Facts) -> tuple[Step, ...] | None:
     if node is None:
         return ()
-    inner = replace(place, known=place.known | known, names=dict(place.names), step_events=dict(place.step_events))
+    inner = replace(place, known=place.known | known, names=dict(place.names), step_events=place.step_events)
     return build_steps(bench, node, inner)
 
 
@@ -131,8 +131,7 @@ def _name(bench: Bench, node: Mapping, kind: str, place: Place) -> str | None:
         bench.error("SND106", f"`{name}` has a meaning here already", named.span, f"call it `{name}_{kind}`")
         return name
     place.names[name] = RESULTS.get(kind, _PLAIN)
-    for verb in STEP_EVENTS.get(kind, ()):
-        place.step_events[f"{name}.{verb}"] = EventType(name=f"{name}.{verb}", objects=(), fields={})
+    place.step_events |= {f"{name}.{verb}" for verb in STEP_EVENTS.get(kind, ())}
     return name
 
 
@@ -150,12 +149,7 @@ def _turn(bench: Bench, kind: str, node: Mapping, place: Place) -> Step | None:
 def _wait_for(bench: Bench, node: Mapping, place: Place) -> Step | None:
     events = node.get("wait_for")
     assert events is not None
-    known = bench.events
-    bench.events = {**known, **place.step_events}
-    try:
-        found = events_of(bench, events)
-    finally:
-        bench.events = known
+    found = events_of(bench, events, place.step_events)
     if "at_most" not in node.entries:
         bench.error("SND102", "`wait_for` needs `at_most`: no wait goes on for ever", node.first_key)
     if found is None:
@@ -219,7 +213,7 @@ def _ask(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
     if invite is not None:
         template = bench.reference("template", invite)
         if template is not None:
-            bench.template_scopes.setdefault(template, []).append({**place.names, "link": TEXT})
+            bench.scopes.append((template, {**place.names, "link": TEXT}))
         found["invite"] = template
     if via is not None:
         found["via"] = connections_of(bench, via)
@@ -231,15 +225,14 @@ def _emit(bench: Bench, node: Mapping, here: Span, place: Place) -> dict[str, ob
     event_node, data = node.get("event"), node.get("data")
     assert isinstance(event_node, Scalar)
     name = bench.literal(event_node)
-    event = bench.events.get(name)
+    event = bench.event(name)
     if event is None or event.at is None:
-        own = [n for n, e in bench.events.items() if e.at is not None]
         why = (
             f"there is no event `{name}`"
             if event is None
             else f"`{name}` is built in: only events that the project declares can be emitted"
         )
-        bench.error("SND202", why, event_node.span, did_you_mean(name, own))
+        bench.error("SND202", why, event_node.span, did_you_mean(name, bench.events))
         return {}
     given = data.entries if isinstance(data, Mapping) else {}
     values: dict[str, object] = {}

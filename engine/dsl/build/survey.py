@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.dsl.build.bench import Bench
-from engine.dsl.contract import RESERVED, SCALES, answer_type
+from engine.dsl.contract import RESERVED, SCALES, answer_type, answers_to
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.others import Names
 from engine.dsl.schema.parts import METRICS
 from engine.dsl.schema.survey import QUESTION_TYPES
 from engine.dsl.scopes import of_contact, of_questions
@@ -40,34 +40,26 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
     assert isinstance(questions_node, Mapping)
     metric, metric_question = _metric(bench, document.get("metric"), questions_node)
     measured = {metric_question} if not bench.errors else set(questions_node.entries)  # of an unclear metric, any may be the one
-    survey = Survey(
-        name=name,
-        metric=metric,
-        metric_question=metric_question,
-        about=about,
-        title=None,
-        questions=(),
-        pages=(),
-        thanks=(),
-        anonymous=bool(document.data.get("anonymous", False)),
-        open=bool(document.data.get("open", False)),
-        at=document.span,
-    )
+    anonymous, open_ = bool(document.data.get("anonymous", False)), bool(document.data.get("open", False))
     questions: list[Question] = []
+    answers: Names = {}  # to the questions so far
+
+    def readable() -> Names:
+        return of_questions(bench.objects, about, answers, anonymous=anonymous, open_=open_)
+
     for identifier, (key, node) in questions_node.entries.items():
         assert isinstance(node, Mapping)
         if identifier in RESERVED or identifier in bench.objects:
             bench.error(
                 "SND106", f"`{identifier}` has a meaning of its own and cannot be a question", key.span, f"call it `{identifier}_answer`"
             )
-        partial = _with_questions(survey, questions)
-        questions.append(_question(bench, partial, key, node, is_metric=identifier in measured))
-    survey = _with_questions(survey, questions)
-    thanks = _thanks(bench, survey, document.get("thanks"))
-    pages = _pages(bench, survey, document.get("pages"))
+        questions.append(_question(bench, readable(), key, node, is_metric=identifier in measured))
+        answers.update(answers_to(questions[-1]))
+    thanks = _thanks(bench, readable(), document.get("thanks"))
+    pages = _pages(bench, questions, document.get("pages"))
     title_node = document.get("title")
     title = bench.text(title_node, of_contact(bench.objects)) if title_node is not None else None
-    quotas = _quotas(bench, survey, document.get("quotas"))
+    quotas = _quotas(bench, readable(), document.get("quotas"))
     incentive = _incentive(bench, document.get("incentive"))
     variants = _variants(bench, document.get("variants"))
     if metric != "none":
@@ -97,8 +89,8 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
         variants=variants,
         version=document.data.get("version"),
         breaks_trend=bool(document.data.get("breaks_trend", False)),
-        anonymous=survey.anonymous,
-        open=survey.open,
+        anonymous=anonymous,
+        open=open_,
         brand=brand,
         renamed_from=bench.earlier_name(document),
         at=document.span,
@@ -111,11 +103,6 @@ def _check_other(bench: Bench, questions: list[Question], node: Mapping) -> None
         if question.other and f"{question.id}_other" in node.entries:
             message = f"`{question.id}_other` is what `other: true` adds to the question `{question.id}`"
             bench.error("SND106", message, node.key_span(f"{question.id}_other"))
-
-
-def _with_questions(survey: Survey, questions: list[Question]) -> Survey:
-    metric = survey.metric if any(q.id == survey.metric_question for q in questions) else "none"
-    return replace(survey, metric=metric, questions=tuple(questions))
 
 
 def _metric(bench: Bench, node: Node | None, questions: Mapping) -> tuple[str, str | None]:
@@ -147,10 +134,9 @@ def _metric(bench: Bench, node: Node | None, questions: Mapping) -> tuple[str, s
     return metric, of_type[0]
 
 
-def _question(bench: Bench, survey: Survey, key: Scalar, node: Mapping, *, is_metric: bool) -> Question:
+def _question(bench: Bench, names: Names, key: Scalar, node: Mapping, *, is_metric: bool) -> Question:
     """The question; where something is wrong with it, what later questions need to know of it."""
     kind = str(node.data["type"])
-    names = of_questions(bench.objects, survey, None)
     ask_node = node.get("ask")
     assert ask_node is not None
     ask = bench.text(ask_node, names)
@@ -165,7 +151,7 @@ def _question(bench: Bench, survey: Survey, key: Scalar, node: Mapping, *, is_me
         if name in node.entries and kind not in kinds:
             bench.error("SND101", f"a question of type {kind} has no `{name}`", node.key_span(name))
     validate_node = node.get("validate")
-    validate = _validation(bench, survey, key.text, kind, node, validate_node) if validate_node is not None else None
+    validate = _validation(bench, names, key.text, kind, node, validate_node) if validate_node is not None else None
     labels_node = node.get("labels")
     labels: dict[str, Text] = {}
     for end, (_, value) in labels_node.entries.items() if isinstance(labels_node, Mapping) else ():
@@ -195,9 +181,8 @@ def _question(bench: Bench, survey: Survey, key: Scalar, node: Mapping, *, is_me
     )
 
 
-def _validation(bench: Bench, survey: Survey, name: str, kind: str, node: Mapping, condition: Node) -> Expression | None:
+def _validation(bench: Bench, names: Names, name: str, kind: str, node: Mapping, condition: Node) -> Expression | None:
     """`validate` reads the answer itself, which is there when it is judged, and the questions before it."""
-    names = of_questions(bench.objects, survey, None)
     probe = Question(
         id=name,
         type=kind,
@@ -224,9 +209,8 @@ def _rows(bench: Bench, kind: str, question: Scalar, node: Mapping) -> dict[str,
     return {row: bench.text(value, {}) or _silence(value) for row, (_, value) in entries.items()}
 
 
-def _quotas(bench: Bench, survey: Survey, node: Node | None) -> tuple[Quota, ...]:
+def _quotas(bench: Bench, names: Names, node: Node | None) -> tuple[Quota, ...]:
     found = []
-    names = of_questions(bench.objects, survey, None)
     for item in node.items if isinstance(node, Sequence) else ():
         assert isinstance(item, Mapping)
         condition = item.get("if")
@@ -297,9 +281,8 @@ def _scale(bench: Bench, kind: str, node: Mapping) -> tuple[int, int] | None:
     return low, high
 
 
-def _thanks(bench: Bench, survey: Survey, node: Node | None) -> tuple[Thanks, ...]:
+def _thanks(bench: Bench, names: Names, node: Node | None) -> tuple[Thanks, ...]:
     found: list[Thanks] = []
-    names = of_questions(bench.objects, survey, None)
     for item in node.items if isinstance(node, Sequence) else ():
         assert isinstance(item, Mapping)
         condition, text_node, link = item.get("if"), item.get("text"), item.get("link")
@@ -316,15 +299,17 @@ def _thanks(bench: Bench, survey: Survey, node: Node | None) -> tuple[Thanks, ..
     return tuple(found)
 
 
-def _check_order(bench: Bench, survey: Survey, items: list[Node]) -> None:
+def _check_order(bench: Bench, questions: list[Question], items: list[Node]) -> None:
     """A question is asked behind those that its condition and its texts read."""
     asked: set[str] = set()
-    ids = {question.id for question in survey.questions}
+    by_id = {question.id: question for question in questions}
     for item in items:
         name = bench.literal(item)
-        question = survey.question(name)
+        question = by_id.get(name)
         for expressions, what in _read_by(question) if question else ():
-            read = {part for expression in expressions for path in paths(expression.term) for part in path[:2]} & ids - asked - {name}
+            read = {part for expression in expressions for path in paths(expression.term) for part in path[:2]} & by_id.keys() - asked - {
+                name
+            }
             if read:
                 message = f"`{name}` is asked before `{min(read)}`, which its {what}"
                 bench.error("SND208", message, item.span, "change the order of the pages")
@@ -339,10 +324,10 @@ def _read_by(question: Question) -> Iterator[tuple[list[Expression], str]]:
     yield [found for text in texts for template in text.by_language.values() for found in template.expressions], "texts read"
 
 
-def _pages(bench: Bench, survey: Survey, node: Node | None) -> tuple[tuple[str, ...], ...]:
+def _pages(bench: Bench, questions: list[Question], node: Node | None) -> tuple[tuple[str, ...], ...]:
     if not isinstance(node, Sequence):
         return ()
-    known = [question.id for question in survey.questions]
+    known = [question.id for question in questions]
     items = [item for page in node.items if isinstance(page, Sequence) for item in page.items]
     seen: set[str] = set()
     for item in items:
@@ -352,7 +337,7 @@ def _pages(bench: Bench, survey: Survey, node: Node | None) -> tuple[tuple[str, 
         elif name in seen:
             bench.error("SND104", f"`{name}` stands on a page already", item.span)
         seen.add(name)
-    _check_order(bench, survey, items)
+    _check_order(bench, questions, items)
     for missing in [name for name in known if name not in seen]:
         bench.error("SND206", f"the question `{missing}` is on no page", node.span, "add it to a page")
     return tuple(bench.literals(page) for page in node.items)

@@ -1,0 +1,86 @@
+"""One document → its definition, and what others may see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as MappingT
+from dataclasses import dataclass
+
+from engine.dsl.blueprints import Blueprint
+from engine.dsl.build.asking import build_audience, build_cadence, build_report, build_template
+from engine.dsl.build.automation import build_automation
+from engine.dsl.build.bench import Bench
+from engine.dsl.build.project import build_project
+from engine.dsl.build.scenario import build_scenario
+from engine.dsl.build.survey import build_survey
+from engine.dsl.contract import face_of
+from engine.dsl.diagnostics import Diagnostic, Findings
+from engine.dsl.nodes import Mapping
+from engine.dsl.others import Answer, AudienceFace, Face, Key, Names, Others, Sealed
+from engine.dsl.outline import Declared, written_out
+from engine.model.definitions import Audience, Definition, Survey
+
+# Each stage looks up only what the ones before it have made.
+STAGES: tuple[tuple[str, ...], ...] = (
+    ("survey",),
+    ("audience",),
+    ("cadence", "automation", "report", "scenario"),
+    ("template",),
+)
+BUILDERS: MappingT[str, Callable[[Bench, Mapping, str], Definition | None]] = {
+    "project": build_project,
+    "survey": build_survey,
+    "audience": build_audience,
+    "cadence": build_cadence,
+    "automation": build_automation,
+    "template": build_template,
+    "report": build_report,
+    "scenario": build_scenario,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What came of a document. ``definition`` is None where it was refused; ``noted`` has what it looked up, with the answers."""
+
+    declared: Declared
+    definition: Definition | None
+    findings: tuple[Diagnostic, ...]
+    face: Sealed[Face] | None
+    scopes: tuple[tuple[str, Sealed[Names]], ...]
+    noted: MappingT[Key, Answer]
+
+
+def build(bench: Bench, declared: Declared, document: Mapping, blueprints: MappingT[str, Blueprint | None]) -> Built:
+    """Build one document of a project that ``bench`` knows; or the project itself, which it knows from then on."""
+    findings = Findings()
+    bench.begin(findings, declared.address, document.first_key if declared.uses is not None else None)
+    written = written_out(declared, document, blueprints, findings)
+    definition = BUILDERS[declared.kind](bench, written, declared.name) if written is not None else None
+    seen = _face(definition)
+    return Built(
+        declared=declared,
+        definition=definition,
+        findings=tuple(findings.items),
+        face=Sealed(seen) if seen is not None else None,
+        scopes=tuple((template, Sealed(names)) for template, names in bench.scopes),
+        noted=bench.others.noted,
+    )
+
+
+def take(others: Others, stage: Iterable[Built]) -> None:
+    """Let the definitions of a stage be seen by those of the next."""
+    for built in stage:
+        if built.definition is None:
+            others.refused.add(built.declared.address)
+        if built.face is not None:
+            others.faces[built.declared.address] = built.face
+        for template, scope in built.scopes:
+            others.scopes.setdefault(template, []).append(scope)
+
+
+def _face(definition: Definition | None) -> Face | None:
+    """None where others need to know nothing but that it is there."""
+    if isinstance(definition, Survey):
+        return face_of(definition)
+    return AudienceFace(of=definition.of) if isinstance(definition, Audience) else None

@@ -1,0 +1,129 @@
+"""What the documents of one file are, told from the file alone: kinds, names, and whether each fits its schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingT
+from dataclasses import dataclass, replace
+
+from engine.dsl.blueprints import KINDS as BLUEPRINT_KINDS
+from engine.dsl.blueprints import Blueprint, expand, read_blueprint
+from engine.dsl.diagnostics import Findings
+from engine.dsl.nearest import did_you_mean
+from engine.dsl.nodes import Mapping
+from engine.dsl.others import Others
+from engine.dsl.schema.kinds import KINDS
+from engine.dsl.schema.parts import NAME_PATTERN
+from engine.dsl.schema.validate import conforms, meant_kind
+from engine.model.span import Span
+
+_NAME = re.compile(NAME_PATTERN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A document by its name. ``refused``: it does not fit its schema, and is not built."""
+
+    kind: str
+    name: str
+    at: Span  # of the name
+    refused: bool = False
+    uses: str | None = None  # the blueprint that it is made of
+
+    @property
+    def address(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """``declared`` and ``documents`` go together; what else stood in the file is in the findings of who made this.
+
+    ``incomplete``: something could not be read, so what it declares is not known.
+    """
+
+    declared: tuple[Declared, ...]
+    documents: tuple[Mapping, ...]
+    blueprints: MappingT[str, Blueprint | None]  # None: refused
+    incomplete: bool
+
+
+def outline(documents: Iterable[Mapping], findings: Findings) -> Outline:
+    """The documents of a file in order. ``findings`` may hold what made the file unreadable, and takes what is found here."""
+    incomplete = findings.errors
+    found: list[tuple[Declared, Mapping]] = []
+    blueprints: dict[str, Blueprint | None] = {}
+    for document in documents:
+        kind = next(iter(document.entries), "")
+        if kind == "blueprint":
+            blueprints[str(document.data["blueprint"])] = read_blueprint(document, findings)
+            continue
+        if _misplaced(kind, document, findings):
+            incomplete = True
+            continue
+        value = document.entries[kind][1]
+        name = value.data if isinstance(value.data, str) else str(value.data)
+        declared = Declared(kind=kind, name=name, at=value.span, uses=_blueprint_of(kind, document))
+        if declared.uses is None and not conforms(kind, document, findings, declared.address):
+            declared = replace(declared, refused=True)
+            incomplete |= not _NAME.fullmatch(name)  # which name was meant is not known
+        found.append((declared, document))
+    return Outline(
+        declared=tuple(declared for declared, _ in found),
+        documents=tuple(document for _, document in found),
+        blueprints=blueprints,
+        incomplete=incomplete,
+    )
+
+
+def _blueprint_of(kind: str, document: Mapping) -> str | None:
+    uses = document.get("use") if kind in BLUEPRINT_KINDS else None
+    return str(uses.data) if uses is not None else None
+
+
+def _misplaced(kind: str, document: Mapping, findings: Findings) -> bool:
+    """Whether the first key of the document is no kind, or not the one that was meant."""
+    if kind not in KINDS:
+        span = document.key_span(kind) if kind else document.span
+        findings.error("SND105", f"`{kind}` is no kind of document", span, hint=did_you_mean(kind, KINDS))
+        return True
+    meant = meant_kind(kind, document)
+    if meant is not None:
+        message = f"the first key of a document is its kind, so this is a {kind}, but its keys are those of a {meant}"
+        findings.error("SND105", message, document.key_span(kind), hint=f"begin it with `{meant}: name`")
+    return meant is not None
+
+
+def written_out(declared: Declared, document: Mapping, blueprints: MappingT[str, Blueprint | None], findings: Findings) -> Mapping | None:
+    """The document itself, or what it makes of its blueprint; None where that is refused."""
+    if declared.uses is None:
+        return document
+    written = expand(document, declared.kind, dict(blueprints), findings)
+    sound = written is not None and not _misplaced(declared.kind, written, findings)
+    return written if sound and written is not None and conforms(declared.kind, written, findings, declared.address) else None
+
+
+def gather(files: Iterable[tuple[Declared, ...]], others: Others, findings: Findings) -> list[list[int]]:
+    """Note what is declared by all files, in order. Tells which documents of each are built: of those with one name, the first."""
+    first: dict[str, Declared] = {}
+    has_project = False
+    chosen: list[list[int]] = []
+    for file in files:
+        numbers = []
+        for number, declared in enumerate(file):
+            address = declared.address
+            others.names.setdefault(declared.kind, set()).add(declared.name)
+            if declared.refused:
+                others.refused.add(address)
+            elif declared.kind == "project" and has_project:
+                findings.error("SND104", "a project is declared once", declared.at, address=address)
+            elif address in first:
+                message = f"`{address}` is declared already, at {first[address].at}"
+                findings.error("SND104", message, declared.at, address=address)
+            else:
+                first[address] = declared
+                has_project |= declared.kind == "project"
+                numbers.append(number)
+        chosen.append(numbers)
+    return chosen
