@@ -114,15 +114,15 @@ def _survey(w: _Writer) -> Iterator[str]:
                 yield from (line for option in "abc" for line in w.text(f"option_{option}", 6, count=2))
                 yield f"    show_if: score >= {w.random.randint(7, 9)}"
             case "csat":
-                yield f"  rating_{number}: {{type: stars, ask: \"{w.words('en', 6)}\", required: true}}"
+                yield f'  rating_{number}: {{type: stars, ask: "{w.words("en", 6)}", required: true}}'
                 yield f"  detail_{number}:"
                 yield "    type: text"
                 yield from w.text("ask", 4)
                 yield f'    show_if: rating_{number} <= 2 and contact.tier == "vip"'
             case _:
-                yield f"  agree_{number}: {{type: yes_no, ask: \"{w.words('en', 6)}\"}}"
+                yield f'  agree_{number}: {{type: yes_no, ask: "{w.words("en", 6)}"}}'
     yield "thanks:"
-    yield f"  - if: score >= 9 and contact.country == \"{w.random.choice(['UA', 'DE', 'PL', 'KZ'])}\""
+    yield f'  - if: score >= 9 and contact.country == "{w.random.choice(["UA", "DE", "PL", "KZ"])}"'
     yield from w.text("text", 4)
     yield f"    link: https://shop.test/review/{w.number}"
     yield from ("  - " + line.lstrip() if first else line for first, line in _numbered(w.text("text", 4, ", {{ contact.name }}.")))
@@ -152,11 +152,11 @@ def _automations(w: _Writer) -> Iterator[str]:
         yield "  - wait_for: case.closed"
         yield f"    at_most: {w.random.randint(1, 9)}bd"
         yield "    on_timeout:"
-        yield f"      - message: {{via: team, to: \"#team-{w.number % 37}\", text: \"{{{{ case.url }}}} {w.words('en', 4)}\"}}"
+        yield f'      - message: {{via: team, to: "#team-{w.number % 37}", text: "{{{{ case.url }}}} {w.words("en", 4)}"}}'
         yield '  - if: case.status in ["solved", "closed"]'
-        yield f"    then: [{{email: {{subject: \"{w.words('en', 3)}\", body: \"{{{{ contact.name }}}}, {w.words('en', 6)}\"}}}}]"
+        yield f'    then: [{{email: {{subject: "{w.words("en", 3)}", body: "{{{{ contact.name }}}}, {w.words("en", 6)}"}}}}]'
         yield "    else:"
-        yield f"      - task: {{via: crm, title: \"{w.words('en', 3)} {{{{ contact.name }}}}\", due: {w.random.randint(1, 5)}bd}}"
+        yield f'      - task: {{via: crm, title: "{w.words("en", 3)} {{{{ contact.name }}}}", due: {w.random.randint(1, 5)}bd}}'
 
 
 def _asking(w: _Writer) -> Iterator[str]:

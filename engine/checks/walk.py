@@ -14,7 +14,8 @@ def steps(of: tuple[Step, ...]) -> Iterator[Step]:
     for step in of:
         yield step
         for inner in (step.then, step.otherwise, step.on_timeout, step.on_failure):
-            yield from steps(inner)
+            if inner:
+                yield from steps(inner)
 
 
 def conditions(definition: Definition) -> Iterator[tuple[str, Expression]]:

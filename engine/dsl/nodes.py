@@ -67,7 +67,11 @@ class Scalar(Node):
     __slots__ = ("_sources", "plain", "text")
 
     def __init__(self, data: Any, text: str, plain: bool, file: SourceFile, start: int, end: int) -> None:
-        super().__init__(data, file, start, end)
+        # Not by the base class: nine of ten nodes are scalars, and the call would cost as much as the rest.
+        self.data = data
+        self.file = file
+        self.start = start
+        self.end = end
         self.text = text
         self.plain = plain
         self._sources: list[tuple[int, int]] | None = None
@@ -84,6 +88,8 @@ class Scalar(Node):
         for quote in (0, 1):
             if raw.startswith(self.text, self.start + quote) and self.start + quote + len(self.text) == self.end - quote:
                 return self.start + quote + offset, 1
+        if raw.startswith("|", self.start) and not self.plain:
+            return self._literal(offset)
         if self._sources is None:
             self._sources = self._align()
         if offset < len(self._sources):
@@ -91,11 +97,23 @@ class Scalar(Node):
         last, width = self._sources[-1] if self._sources else (self.start, 1)
         return last + width, 1
 
+    def _literal(self, offset: int) -> tuple[int, int]:
+        """In a literal block each line is a line of the file behind the indentation, which is the same for all."""
+        raw, line = self.file.text, self.text.count("\n", 0, offset)
+        at = raw.find("\n", self.start) + 1
+        for _ in range(line):
+            at = raw.find("\n", at) + 1
+        begin = self.text.rfind("\n", 0, offset) + 1
+        end, raw_end = self.text.find("\n", begin), raw.find("\n", at)
+        written = (raw_end if raw_end >= 0 else len(raw)) - at
+        indentation = max(written - ((end if end >= 0 else len(self.text)) - begin), 0)
+        return min(at + indentation + offset - begin, self.end), 1
+
     def _align(self) -> list[tuple[int, int]]:
         """Value and source are read side by side, since folding, indentation and escapes make them differ."""
         raw = self.file.text
         style = "" if self.plain else raw[self.start : self.start + 1]
-        if style in ("|", ">"):
+        if style == ">":
             return _align_block(self.text, raw, raw.find("\n", self.start) + 1, self.end)
         return _align_flow(self.text, raw, self.start + len(style), style)
 
@@ -124,7 +142,7 @@ def _align_block(text: str, raw: str, at: int, end: int) -> list[tuple[int, int]
     for char in text:
         while at < end and raw[at] != char and not (char.isspace() and not raw[at].isspace()):
             at += 1  # indentation
-        found.append((min(at, end), 1))
+        found.append((at if at < end else end, 1))
         at += at < end and raw[at] == char
     return found
 

@@ -192,9 +192,9 @@ class _Builder:
     def build(self, node: Any, depth: int) -> Node:
         if depth > MAX_DEPTH:
             raise _too_deep(node.start_mark.index)
+        kind = type(node)
         if self.has_anchors:
             self._count(node)
-        kind = type(node)
         if kind is ScalarNode:
             return self.scalar(node)
         start, end = self._extent(node)
@@ -223,7 +223,7 @@ class _Builder:
 
     def scalar(self, node: Any) -> Scalar:
         tag, text = node.tag, node.value
-        start, end = self._extent(node)
+        start, end = self._extent(node) if self.has_anchors else (node.start_mark.index, node.end_mark.index)
         if tag is _PLAIN:
             return Scalar(_plain(text), text, True, self.file, start, end)
         if tag is not _QUOTED:
@@ -233,6 +233,7 @@ class _Builder:
     def mapping(self, node: Any, depth: int, start: int, end: int) -> Mapping:
         data: dict[str, Any] = {}
         entries: dict[str, tuple[Scalar, Node]] = {}
+        quick = not self.has_anchors and depth < MAX_DEPTH
         for key_node, value_node in node.value:
             if type(key_node) is not ScalarNode:
                 braces = self.file.text.startswith("{{", start)
@@ -244,7 +245,10 @@ class _Builder:
                 raise _RefusedError("SND005", "merge keys (`<<`) are not allowed", key.start, key.end, "write the keys out")
             if key.text in data:
                 raise _RefusedError("SND002", f"`{key.text}` stands here twice", key.start, key.end, "keep one of them")
-            value = self.build(value_node, depth + 1)
+            if type(value_node) is ScalarNode and quick:
+                value: Node = self.scalar(value_node)
+            else:
+                value = self.build(value_node, depth + 1)
             data[key.text] = value.data
             entries[key.text] = (key, value)
         return Mapping(data, entries, self.file, start, end)
