@@ -21,6 +21,7 @@ from engine.model.types import Type
 
 MAX_BLOCKS = 16  # Python, which Jinja2 writes, nests twenty loops at most
 
+_OUTPUT = re.compile(r"""\{\{([^{}%#'"]*)\}\}""")
 _OPEN = re.compile(r"\{\{|\{%|\{#")
 _CLOSERS = {"{{": "}}", "{%": "%}", "{#": "#}"}
 # What counts on the way to a closer: text in quotes does not, and another opener means that the closer was forgotten.
@@ -65,6 +66,8 @@ class Scan:
     _blocks: list[_Block] = field(default_factory=list)
 
     def run(self) -> Scan:
+        if self._only_outputs():
+            return self
         pieces: list[str] = []
         position = 0
         names, known = self.names, self.known
@@ -91,6 +94,28 @@ class Scan:
         if "{{" in self.text or "{%" in self.text or "{#" in self.text:
             self.body = "".join(pieces)
         return self
+
+    def _only_outputs(self) -> bool:
+        """Reads what nearly every template is: text with short `{{ }}` and nothing wrong. Leaves everything else to be read in full."""
+        text, pieces, found, position = self.text, [], [], 0
+        for output in _OUTPUT.finditer(text):
+            inner, start = output[1], output.start(1)
+            if inner[:1] == "-" or inner[-1:] == "-":
+                return False
+            try:
+                read, checked = parsed(inner), check_value(inner, self.names, self.known)
+            except ParseError:
+                return False
+            if checked.term is None or checked.term.type.optional or not printable(checked.term.type):
+                return False
+            pieces.append(f"{text[position : output.start()]}{{{{ _({len(found)}) }}}}")
+            found.append(Found(read.text, checked.term, start + read.tree.offset, start))
+            position = output.end()
+        if text.count("{") != 2 * len(found):
+            return False
+        self.found = found
+        self.body = "".join(pieces) + text[position:] if found else None
+        return True
 
     def _close(self, opener: str, start: int) -> int | None:
         """Where the markup ends; a closer inside quotes does not count, unless the quote itself is never closed."""

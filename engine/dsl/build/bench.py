@@ -82,8 +82,6 @@ class Bench:
     def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
         """One text with its `{{ }}` checked."""
         assert isinstance(node, Scalar)
-        if "{" not in node.text:
-            return Template(text=node.text, body=None, at=node.span)
         scan = Scan(node.text, names, known).run()
         for problem in scan.problems:
             self._report(node, problem)

@@ -55,8 +55,7 @@ def build_steps(bench: Bench, node: Node, place: Place) -> tuple[Step, ...] | No
 def _branch(bench: Bench, node: Node | None, place: Place, known: Facts) -> tuple[Step, ...] | None:
     if node is None:
         return ()
-    inner = replace(place, known=place.known | known, names=dict(place.names), step_events=place.step_events)
-    return build_steps(bench, node, inner)
+    return build_steps(bench, node, Place(dict(place.names), place.known | known, place.events, place.step_events))
 
 
 def _step(bench: Bench, node: Node, place: Place) -> Step | None:
@@ -72,7 +71,8 @@ def _step(bench: Bench, node: Node, place: Place) -> Step | None:
     holds, otherwise = (guard[1], guard[2]) if guard else (NOTHING, NOTHING)
     then = _branch(bench, node.get("then"), place, holds)
     other = _branch(bench, node.get("else"), place, otherwise)
-    step = _turn(bench, kind, node, replace(place, known=place.known | holds)) if kind != "if" else _empty(node, kind)
+    here = Place(place.names, place.known | holds, place.events, place.step_events) if holds else place
+    step = _turn(bench, kind, node, here) if kind != "if" else _empty(node, kind)
     if kind in ("wait", "wait_for") or "as" in node.entries or _waits(then) or _waits(other):
         place.behind_a_wait(frozenset(bench.objects))
     on_timeout = _branch(bench, node.get("on_timeout"), place, NOTHING)

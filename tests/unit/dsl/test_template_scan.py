@@ -178,3 +178,29 @@ def test_arbitrary_text_is_a_template_or_refused_at_a_place_in_it(text: str) -> 
         assert problem.message
     if not found.problems and "{{" not in text and "{%" not in text and "{#" not in text:
         assert found.body is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "plain",
+        "{",
+        "}",
+        "a { b",
+        "{{ score }}",
+        "{{score}} of {{ contact.name }}",
+        "{{ score }}{",
+        "}} {{ score }}",
+        "{{{ score }}",
+        "{{- score }}",
+    ],
+)
+def test_the_short_way_reads_a_template_as_the_long_one_does(text: str) -> None:
+    names = {"score": INTEGER, "contact": object_type({"name": TEXT})}
+    short = Scan(text, names).run()
+    # A comment is dropped, and makes the scanner read everything.
+    full = Scan(f"{text} {{# #}}", names).run()
+    assert short.problems == full.problems
+    assert short.found == full.found
+    assert short.problems or f"{short.body or text} " == full.body
