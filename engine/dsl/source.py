@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -66,13 +68,30 @@ def find_files(root: Path) -> list[Path]:
     """The files of the project in ``root``, in a stable order. Raises UsageError where there is no project."""
     if not (root / PROJECT_FILE).is_file():
         raise UsageError(f"no {PROJECT_FILE} in {root}: a project is the folder that holds it. Name one with --project")
-    found = {root / PROJECT_FILE: None}
+    found = {str(root / PROJECT_FILE): None}
     for folder in _folders(root):
-        for path in sorted((root / folder).rglob("*")):
-            inner = [parent for parent in path.parents if parent != root and root in parent.parents]
-            if path.suffix in (".yaml", ".yml") and _is_meant(path) and not any((parent / PROJECT_FILE).is_file() for parent in inner):
-                found[path] = None
-    return list(found)
+        found.update(dict.fromkeys(sorted(_below(str(root / folder), str(root)), key=_parts)))
+    return [Path(path) for path in found]
+
+
+def _below(folder: str, root: str) -> Iterator[str]:
+    """The YAML files of a folder and the ones below it, but for those of other projects."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # not there, or not ours to look into
+        return
+    if folder != root and any(entry.name == PROJECT_FILE for entry in entries):
+        return
+    for entry in entries:
+        if entry.is_dir():
+            if not entry.is_symlink():
+                yield from _below(entry.path, root)
+        elif entry.name.endswith((".yaml", ".yml")) and (entry.is_file() or entry.is_symlink()):
+            yield entry.path  # a link that leads nowhere too: that is no reason to pass over what someone wanted to be read
+
+
+def _parts(path: str) -> list[str]:
+    return path.split(os.sep)
 
 
 def _folders(root: Path) -> tuple[str, ...]:
@@ -92,11 +111,6 @@ def leads_inside(folder: str) -> bool:
     """Whether a folder that `paths` names is one of the project."""
     path = PurePosixPath(folder)
     return not path.is_absolute() and ".." not in path.parts and "\0" not in folder
-
-
-def _is_meant(path: Path) -> bool:
-    """A file, or a link that leads nowhere: that is no reason to pass over what someone wanted to be read."""
-    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def read(path: Path, name: str, findings: Findings) -> tuple[list[Mapping], str]:

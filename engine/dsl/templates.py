@@ -97,7 +97,9 @@ class Scan:
 
     def _only_outputs(self) -> bool:
         """Reads what nearly every template is: text with short `{{ }}` and nothing wrong. Leaves everything else to be read in full."""
-        text, pieces, found, position = self.text, [], [], 0
+        text, position = self.text, 0
+        pieces: list[str] = []
+        found: list[Found] = []
         for output in _OUTPUT.finditer(text):
             inner, start = output[1], output.start(1)
             if inner[:1] == "-" or inner[-1:] == "-":

@@ -50,6 +50,8 @@ def encode(value: Any, *, places: bool = True) -> Any:
         return value
     if isinstance(value, Mapping):
         return {key: encode(item, places=places) for key, item in value.items()}
+    if isinstance(value, Span):
+        return {"_": "Span", **value._asdict()}
     if isinstance(value, (tuple, list)):
         return [encode(item, places=places) for item in value]
     if isinstance(value, (dt.datetime, dt.date)):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of one source file. Lines and columns count from 1, columns in code points; the end is exclusive."""
+class Span(NamedTuple):
+    """A stretch of one source file. Lines and columns count from 1, columns in code points; the end is exclusive.
+
+    A tuple, since a large project has hundreds of thousands of them, and no other record is made as quickly.
+    """
 
     file: str  # relative to the project
     line: int

@@ -8,10 +8,12 @@ from dataclasses import replace
 from random import Random
 from zoneinfo import ZoneInfo
 
+from engine.dsl.contract import face_of
 from engine.dsl.expressions.check import Checker
 from engine.dsl.expressions.interpret import evaluate
 from engine.dsl.expressions.parse import parse
-from engine.dsl.scopes import Names, of_answer, of_event, shared
+from engine.dsl.others import Names
+from engine.dsl.scopes import of_answer, of_event, shared
 from engine.model.definitions import Automation, Cadence, Definitions
 from engine.model.span import Span
 from engine.model.terms import Expression
@@ -225,7 +227,7 @@ def names_behind(definitions: Definitions, when: tuple[str, ...]) -> Names:
 
     def scope(name: str) -> Names:
         survey = definitions.surveys.get(name.split(".")[1]) if name.startswith("survey.") else None
-        return of_answer(objects, events[name], survey) if survey is not None else of_event(objects, events[name])
+        return of_answer(objects, events[name], face_of(survey)) if survey is not None else of_event(objects, events[name])
 
     return shared(scope(name) for name in when)
 

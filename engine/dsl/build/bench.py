@@ -97,8 +97,12 @@ class Bench:
         nodes = {key: value for key, (_, value) in node.entries.items()} if isinstance(node, Mapping) else {"": node}
         built = {language: self.template(value, names, known) for language, value in nodes.items()}
         sound = {language: template for language, template in built.items() if template is not None}
-        strange = {k: key.span for k, (key, _) in node.entries.items() if k not in self.languages} if isinstance(node, Mapping) else {}
-        return Text(by_language=sound, at=node.span, strange=strange) if len(sound) == len(built) else None
+        if len(sound) < len(built):
+            return None
+        if not isinstance(node, Mapping):
+            return Text(by_language=sound, at=sound[""].at)
+        strange = {language: key.span for language, (key, _) in node.entries.items() if language not in self.languages}
+        return Text(by_language=sound, at=node.span, strange=strange)
 
     def literal(self, node: Node) -> str:
         """Text that is taken as it stands."""

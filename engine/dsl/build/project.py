@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.dsl.build import policies
 from engine.dsl.build.bench import Bench
 from engine.dsl.build.connections import connections, environments
-from engine.dsl.contract import FIXED_FIELDS, RESERVED, built_in_events, field_type
+from engine.dsl.contract import FIXED_FIELDS, RESERVED, field_type, object_events
 from engine.dsl.expressions.codes import is_language, is_timezone
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
@@ -132,7 +132,7 @@ def _identity(bench: Bench, node: Node | None) -> tuple[str, ...]:
 
 def _events(bench: Bench, node: Node | None) -> None:
     entries = node.entries if isinstance(node, Mapping) else {}
-    built_in = built_in_events(bench.objects, {})
+    built_in = object_events()
     for name, (key, value) in entries.items():
         assert isinstance(value, Mapping)
         carries: list[str] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.dsl.build.asking import carries_subject, connections_of, places_of, via_places
 from engine.dsl.build.bench import NOTHING, Bench
@@ -19,6 +21,7 @@ from engine.dsl.uses import OWN_ACTIONS, USES, reaching
 from engine.model.definitions import Step
 from engine.model.span import Span
 from engine.model.types import TEXT, Type, object_type
+from engine.schedule.durations import Duration
 
 ALL = (*ACTIONS, "update")
 STATUS = Type("one_of", options=("open", "pending", "solved", "closed"))
@@ -28,6 +31,7 @@ RESULTS = {  # what a step's `as:` name reads
     "incentive": object_type({"code": TEXT}),
 }
 _PLAIN = object_type({"id": TEXT.maybe()})
+_NO_CONTENT: MappingT[str, object] = {}
 _FROZEN = frozenset({"answer", "event", "invitation"})
 
 
@@ -72,7 +76,7 @@ def _step(bench: Bench, node: Node, place: Place) -> Step | None:
     then = _branch(bench, node.get("then"), place, holds)
     other = _branch(bench, node.get("else"), place, otherwise)
     here = Place(place.names, place.known | holds, place.events, place.step_events) if holds else place
-    step = _turn(bench, kind, node, here) if kind != "if" else _empty(node, kind)
+    step = _turn(bench, kind, node, here) if kind != "if" else _flow(kind, node.first_key)
     if kind in ("wait", "wait_for") or "as" in node.entries or _waits(then) or _waits(other):
         place.behind_a_wait(frozenset(bench.objects))
     on_timeout = _branch(bench, node.get("on_timeout"), place, NOTHING)
@@ -80,24 +84,26 @@ def _step(bench: Bench, node: Node, place: Place) -> Step | None:
     name = _name(bench, node, kind, place)
     if len(bench.errors) > before or step is None or then is None or other is None or on_timeout is None or on_failure is None:
         return None
-    return replace(
-        step,
-        condition=guard[0] if guard else None,
-        name=name,
-        then=then,
-        otherwise=other,
-        on_timeout=on_timeout,
-        on_failure=on_failure,
-        at_most=bench.duration(node.get("at_most")),
-    )
+    said = {
+        "condition": guard[0] if guard else None,
+        "name": name,
+        "then": then,
+        "otherwise": other,
+        "on_timeout": on_timeout,
+        "on_failure": on_failure,
+        "at_most": bench.duration(node.get("at_most")),
+    }
+    # Most steps say nothing of this, and a copy takes as long as all the rest.
+    given: dict[str, Any] = {key: value for key, value in said.items() if value}
+    return replace(step, **given) if given else step
 
 
 def _waits(steps: tuple[Step, ...] | None) -> bool:
     return any(s.action in ("wait", "wait_for") or _waits(s.then) or _waits(s.otherwise) for s in steps or ())
 
 
-def _empty(node: Mapping, kind: str) -> Step:
-    return Step(action=kind, via=None, condition=None, content={}, at=node.first_key)
+def _flow(kind: str, at: Span, content: MappingT[str, object] = _NO_CONTENT, duration: Duration | None = None) -> Step:
+    return Step(action=kind, via=None, condition=None, content=content, duration=duration, at=at)
 
 
 def _kind(bench: Bench, node: Mapping) -> str | None:
@@ -138,11 +144,11 @@ def _name(bench: Bench, node: Mapping, kind: str, place: Place) -> str | None:
 def _turn(bench: Bench, kind: str, node: Mapping, place: Place) -> Step | None:
     match kind:
         case "wait":
-            return replace(_empty(node, kind), duration=bench.duration(node.get("wait")), at=node.key_span(kind))
+            return _flow(kind, node.key_span(kind), duration=bench.duration(node.get("wait")))
         case "wait_for":
             return _wait_for(bench, node, place)
         case "stop":
-            return replace(_empty(node, kind), content={"reason": str(node.data["stop"])}, at=node.key_span(kind))
+            return _flow(kind, node.key_span(kind), {"reason": str(node.data["stop"])})
     return _action(bench, kind, node, place)
 
 
@@ -156,7 +162,15 @@ def _wait_for(bench: Bench, node: Mapping, place: Place) -> Step | None:
         return None
     items = events.items if isinstance(events, Sequence) else [events]
     places = {f"wait_for.{item.data}": item.span for item in items if isinstance(item, Scalar)}
-    return replace(_empty(node, "wait_for"), events=found, at=node.key_span("wait_for"), places=places)
+    return Step(
+        action="wait_for",
+        via=None,
+        condition=None,
+        content={},
+        events=found,
+        at=node.key_span("wait_for"),
+        places=places,
+    )
 
 
 def _action(bench: Bench, action: str, node: Mapping, place: Place) -> Step | None:

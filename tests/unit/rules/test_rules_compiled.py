@@ -265,7 +265,7 @@ def test_a_rule_that_moved_or_does_something_else_is_found_as_it_is_now(shop: De
     old = RuleSet(before)
     scope = a_scope(old, ANSWERED, Random(1)) | {"score": 1}
     assert [c.rule for c in old.holding(ANSWERED, scope)] == [before.automations["a0000"]]
-    moved = replace(before.automations["a0000"], at=replace(before.automations["a0000"].at, line=99))
+    moved = replace(before.automations["a0000"], at=before.automations["a0000"].at._replace(line=99))
     new = RuleSet(replace(before, automations={"a0000": moved}), earlier=old)
     (found,) = new.holding(ANSWERED, scope)
     assert found.rule.at.line == 99
