@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 import os
 from pathlib import Path
 
 import click
 
-from engine.cli.options import project_argument, project_option, store_option
+from engine.cli.options import environment_option, format_option, project_argument, project_option, store_option
 from engine.cli.project import checked, git_commit
 from engine.model.definitions import Definitions
 
@@ -17,15 +18,20 @@ from engine.model.definitions import Definitions
 @click.command("apply")
 @project_option
 @project_argument
+@environment_option
 @store_option
-def command(project: Path, folder: Path | None, store: str) -> int:
+@format_option("text", "json")
+def command(project: Path, folder: Path | None, environment: str | None, store: str, format_: str) -> int:
     """Make the project the version that the daemon runs. Applying the same again changes nothing.
 
     A running daemon takes the new version up at once; its connections and addresses are read when it starts.
     """
     root = folder or project
-    definitions = checked(root)
+    definitions = checked(root, environment)
     number, changed = asyncio.run(_apply(definitions, root, store))
+    if format_ == "json":
+        click.echo(json.dumps({"deployment": number, "changed": changed}))
+        return 0
     click.echo(f"deployment {number} is current" if changed else f"deployment {number} is current already; nothing changed")
     return 0
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.cli.options import format_option, project_argument, project_option
+from engine.cli.options import environment_option, format_option, project_argument, project_option
 from engine.cli.project import checked
 from engine.clock import SystemClock
 from engine.errors import SoundingError
@@ -25,16 +25,17 @@ from engine.rules.scope import situation
 @click.command("decide")
 @project_option
 @project_argument
+@environment_option
 @click.option("--events", "file", type=click.File("rb"), required=True, help="CloudEvents, one a line; - for standard input.")
 @format_option("text", "json")
-def command(project: Path, folder: Path | None, file: Any, format_: str) -> int:
+def command(project: Path, folder: Path | None, environment: str | None, file: Any, format_: str) -> int:
     """Print, for each event of a file, the automations whose `if` holds. No state is read and nothing is sent.
 
     Either format is one JSON object a line. A line that is no event is named on stderr, and the exit code is 1 at the end.
     """
     from engine.runtime.cloudevents import from_json
 
-    definitions = checked(folder or project)
+    definitions = checked(folder or project, environment)
     rules = RuleSet(definitions)
     zone = ZoneInfo(definitions.project.timezone)
     now = SystemClock().now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 
 from engine import __version__
+from engine.cli.options import format_option, project_argument, project_option
 from engine.dsl.format.parse import parse
 from engine.dsl.format.render import render
 from engine.dsl.format.tree import Collection, Entry, Node, Scalar
@@ -44,16 +46,19 @@ def _codes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 
 
 @click.command("init")
-@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@project_option
+@project_argument
 @click.option(
     "--languages", callback=_codes, metavar="CODES", default="en", help="Of the texts, separated by commas; the first is the default."
 )
-def command(folder: Path, languages: tuple[str, ...]) -> int:
+@format_option("text", "json")
+def command(project: Path, folder: Path | None, languages: tuple[str, ...], format_: str) -> int:
     """Write a project that works: an NPS survey after a delivery, and what follows an answer.
 
     With it come a README with the next steps, a GitHub workflow and a pre-commit configuration. Files that are there already are
     never overwritten: where one is, nothing is written at all.
     """
+    folder = folder or project
     files = _files(_name(folder), languages)
     there = [name for name in files if (folder / name).exists() or (folder / name).is_symlink()]
     if there:
@@ -65,7 +70,10 @@ def command(folder: Path, languages: tuple[str, ...]) -> int:
                 file.write(text)
         except OSError as error:
             raise SoundingError(f"{folder / name} cannot be written: {error.strerror}") from error
-        click.echo(name)
+        if format_ == "text":
+            click.echo(name)
+    if format_ == "json":
+        click.echo(json.dumps({"project": str(folder.resolve()), "files": list(files)}, ensure_ascii=False))
     click.echo(f"a new project is in {folder.resolve()}; its README.md has the next steps", err=True)
     return 0
 

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -47,8 +48,11 @@ class _Verbs(click.Group):
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="sounding")
-def cli() -> None:
+@click.option("-C", "--project", type=click.Path(path_type=Path), help="The project's folder, here or behind the command.")
+@click.pass_context
+def cli(ctx: click.Context, project: Path | None) -> None:
     """Customer feedback as code: surveys, audiences, cadence and automations in YAML, proved, shipped and run."""
+    ctx.obj = project
 
 
 def main() -> None:

@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _project(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    """The folder named behind the verb, else the one before it, else what the environment says."""
+    said = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+    return ctx.obj if isinstance(ctx.obj, Path) and not said else value
 
 
 def project_option(function: F) -> F:
@@ -17,6 +24,7 @@ def project_option(function: F) -> F:
         "--project",
         type=click.Path(path_type=Path),
         default=Path(),
+        callback=_project,
         help="The project's folder.",
         show_default="the current folder",
         envvar="SOUNDING_PROJECT",
@@ -26,6 +34,17 @@ def project_option(function: F) -> F:
 
 def project_argument(function: F) -> F:
     return click.argument("folder", type=click.Path(path_type=Path), required=False)(function)
+
+
+def environment_option(function: F) -> F:
+    return click.option(
+        "--env",
+        "environment",
+        metavar="NAME",
+        help="An environment of the project: its settings and `only_to` count.",
+        envvar="SOUNDING_ENV",
+        show_envvar=True,
+    )(function)
 
 
 def format_option(*formats: str) -> Callable[[F], F]:

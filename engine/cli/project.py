@@ -10,18 +10,22 @@ import click
 from engine.checks.formats import text as text_format
 from engine.checks.run import check_project
 from engine.dsl.diagnostics import Severity
+from engine.dsl.environments import in_environment
 from engine.errors import InvalidProjectError
 from engine.model.definitions import Definitions
 
 
-def checked(root: Path) -> Definitions:
-    """The definitions of a project without errors. Prints the errors to stderr and raises InvalidProjectError else."""
+def checked(root: Path, environment: str | None = None) -> Definitions:
+    """The definitions of a project without errors, as they are in an environment.
+
+    Prints the errors to stderr and raises InvalidProjectError else. Raises UsageError for an unknown environment.
+    """
     loaded = check_project(root)
     errors = [d for d in loaded.findings.sorted() if d.severity is Severity.ERROR]
     if errors or loaded.definitions is None:
         click.echo(text_format.render(errors, loaded.files, loaded.texts), err=True)
         raise InvalidProjectError("the project has errors; nothing was applied")
-    return loaded.definitions
+    return in_environment(loaded.definitions, environment)
 
 
 def git_commit(root: Path) -> str | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.checks.run import check_project
-from engine.cli.options import format_option, project_argument, project_option
+from engine.cli.options import environment_option, format_option, project_argument, project_option
 from engine.dsl.diagnostics import Diagnostic, Severity
+from engine.dsl.environments import in_environment
 from engine.dsl.load import Loaded
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.schema.kinds import KINDS
@@ -28,6 +29,7 @@ _SUFFIXES = (".yaml", ".yml")
 @click.command("validate")
 @project_option
 @project_argument
+@environment_option
 @format_option("text", "json", "github", "sarif", "junit")
 @click.option("--fail-on", type=click.Choice([s.value for s in Severity]), default="error", help="The least severity that fails.")
 @click.option(
@@ -39,23 +41,28 @@ _SUFFIXES = (".yaml", ".yml")
     "May be repeated; everything is checked all the same.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
-def command(project: Path, folder: Path | None, format_: str, fail_on: str, selected: tuple[str, ...], watch: bool) -> int:
+def command(
+    project: Path, folder: Path | None, environment: str | None, format_: str, fail_on: str, selected: tuple[str, ...], watch: bool
+) -> int:
     """Check a project's files, and say what is wrong, where, why, and what to do.
 
-    Exits with 1 where something is found that `--fail-on` names.
+    What every environment says is checked; with `--env`, that there is one of that name. Exits with 1 where something is found that
+    `--fail-on` names.
     """
     root = folder or project
 
     def once() -> int:
-        return _validate(root, format_, Severity(fail_on), selected)
+        return _validate(root, environment, format_, Severity(fail_on), selected)
 
     if watch:
         return _watch(root, once)
     return once()
 
 
-def _validate(root: Path, format_: str, fail_on: Severity, selected: tuple[str, ...]) -> int:
+def _validate(root: Path, environment: str | None, format_: str, fail_on: Severity, selected: tuple[str, ...]) -> int:
     loaded = check_project(root)
+    if loaded.definitions is not None:
+        in_environment(loaded.definitions, environment)
     selection = _select(root, loaded, selected) if selected else None
     diagnostics = loaded.findings.sorted()
     if selection is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
+from engine.dsl.expressions.codes import wrong_literal
 from engine.messages import bundled
 from engine.messages.render import render_template, template_value
 from engine.model.definitions import Cadence, Definitions, MessageTemplate, Step
@@ -58,8 +60,8 @@ def step_request(definitions: Definitions, step: Step, scope: Scope, key: str) -
         case "email":
             name = step.content.get("template")
             if isinstance(name, str):
-                return _email(definitions, definitions.templates[name], scope, key)
-            to, to_name = _recipient(scope)
+                return _email(definitions, definitions.templates[name], scope, key, words("to"))
+            to, to_name = _recipient(definitions, scope, words("to"))
             return EmailRequest(key=key, to=to, to_name=to_name, subject=words("subject") or "", text=words("body") or "")
         case "webhook":
             data = step.content["data"]
@@ -74,9 +76,9 @@ def _json(template: object, scope: Scope) -> object:
     return value if value is None or isinstance(value, (bool, int, float, str)) else render_template(template, scope)
 
 
-def _email(definitions: Definitions, template: MessageTemplate, scope: Scope, key: str) -> EmailRequest:
+def _email(definitions: Definitions, template: MessageTemplate, scope: Scope, key: str, to_other: str | None = None) -> EmailRequest:
     language, fallback = language_of(scope, definitions), definitions.project.languages[0]
-    to, to_name = _recipient(scope)
+    to, to_name = _recipient(definitions, scope, to_other)
     subject = (
         render_template(template.subject.pick(language, fallback), scope) if template.subject is not None else definitions.project.name
     )
@@ -85,11 +87,18 @@ def _email(definitions: Definitions, template: MessageTemplate, scope: Scope, ke
     )
 
 
-def _recipient(scope: Scope) -> tuple[str, str | None]:
+def _recipient(definitions: Definitions, scope: Scope, other: str | None) -> tuple[str, str | None]:
+    """The address of the contact, or the one that a step names, where the environment lets it be written to; and the name."""
     contact = scope.get("contact")
-    if not isinstance(contact, Mapping):
+    person = contact if isinstance(contact, Mapping) else {}
+    to, name = (person.get("email"), person.get("name")) if other is None else (other.strip(), None)
+    if other is None and not isinstance(contact, Mapping):
         raise NoAddressError("no contact")
-    to, name = contact.get("email"), contact.get("name")
     if not isinstance(to, str) or not to:
         raise NoAddressError("the contact has no e-mail address")
+    if other is not None and wrong_literal("email", to) is not None:
+        raise NoAddressError("what `to` says is no e-mail address")
+    only_to = definitions.project.only_to
+    if only_to and not any(fnmatchcase(to.casefold(), pattern.casefold()) for pattern in only_to):
+        raise NoAddressError(f"only_to: this environment writes to {', '.join(only_to)} alone")
     return to, name if isinstance(name, str) else None

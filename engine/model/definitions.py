@@ -70,6 +70,7 @@ class Project:
     connections: Mapping[str, Connection]
     calendars: Mapping[str, Calendar] = field(default_factory=dict)  # "" is the project's own
     environments: Mapping[str, Environment] = field(default_factory=dict)
+    only_to: tuple[str, ...] = ()  # of the environment that it is applied to: patterns of addresses, nobody else is written to
     frequency: tuple[FrequencyCap, ...] = ()
     quiet: Quiet | None = None
     limits: Mapping[str, int] = field(default_factory=dict)  # sends_per_hour

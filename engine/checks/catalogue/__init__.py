@@ -14,7 +14,7 @@ from engine.checks.run import CHECKS
 from engine.dsl.nearest import did_you_mean
 from engine.errors import UsageError
 
-__all__ = ["ENTRIES", "Entry", "catalogue_markdown", "entry_text", "example_files"]
+__all__ = ["ENTRIES", "Entry", "catalogue_markdown", "entry_of", "entry_text", "example_files"]
 
 _GROUPS = {
     "0": "Files",
@@ -47,12 +47,18 @@ ENTRIES: Mapping[str, Entry] = {
 }
 
 
-def entry_text(code: str) -> str:
-    """What there is to know about a code, for a terminal. Raises UsageError where there is no such code."""
+def entry_of(code: str) -> Entry:
+    """What there is to know about a code. Raises UsageError where there is no such code."""
     entry = ENTRIES.get(code.upper())
     if entry is None:
         hint = did_you_mean(code.upper(), ENTRIES)
         raise UsageError(f"there is no code `{code}`" + (f"; {hint}" if hint else ""))
+    return entry
+
+
+def entry_text(code: str) -> str:
+    """The entry of a code for a terminal. Raises UsageError where there is no such code."""
+    entry = entry_of(code)
     parts = [f"{entry.code}: {entry.title} ({entry.severity})", fill(entry.explanation, 100), fill(_standing(entry), 100)]
     for name, example in ((_fails(entry), entry.fails), ("Passes", entry.passes)):
         parts += [f"{name}:", indent(example, "    ").rstrip("\n")]

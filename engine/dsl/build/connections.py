@@ -8,7 +8,7 @@ from collections.abc import Mapping as MappingT
 from engine.dsl.build.bench import Bench
 from engine.dsl.expressions.codes import is_mailbox
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.nodes import Mapping, Node, Scalar
+from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.uses import TLS, USES
 from engine.model.definitions import Connection
 from engine.model.policies import Environment
@@ -48,8 +48,15 @@ def environments(bench: Bench, node: Node | None, connections: MappingT[str, Con
                 message = f"`{connection}` stays a {known.use} connection in every environment"
                 bench.error("SND101", message, values.key_span("use"), "declare a connection of the other kind beside it")
             settings[connection] = _settings(bench, known.use, values)
-        found[name] = Environment(only_to=bench.literals(only_to) if only_to is not None else (), connections=settings)
+        found[name] = Environment(only_to=_only_to(bench, only_to), connections=settings)
     return found
+
+
+def _only_to(bench: Bench, node: Node | None) -> tuple[str, ...]:
+    for item in node.items if isinstance(node, Sequence) else ():
+        if not bench.literal(item).startswith(("+", "*")) and "@" not in bench.literal(item):
+            bench.error("SND103", f"expected a pattern of addresses, as `*@acme.test`, but got `{item.data}`", item.span)
+    return bench.literals(node) if node is not None else ()
 
 
 def _settings(bench: Bench, kind: str, node: Mapping) -> dict[str, object]:
