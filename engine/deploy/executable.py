@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from engine.errors import RefusedError
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, Project, Step, Survey
-from engine.model.policies import RunMode
 from engine.model.span import Span
 
-_ACTIONS = frozenset({"ticket", "email", "webhook", "update", "if", "stop"})
+_ACTIONS = frozenset({"ticket", "email", "webhook", "update", "emit", "if", "stop", "wait", "wait_for"})
+_UNHEARD = frozenset({"delivered", "bounced", "opened", "started", "edited", "unsubscribed"})  # of an invitation: nothing says so yet
 _USES = frozenset({"smtp", "zendesk", "bitrix24", "webhook", "events"})
 
 
@@ -84,10 +84,7 @@ def _cadence(cadence: Cadence) -> Iterator[tuple[str, Span]]:
 
 
 def _automation(automation: Automation) -> Iterator[tuple[str, Span]]:
-    if automation.run != RunMode():
-        yield "`run`", automation.at
-    if any(event.startswith("metric.") for event in automation.when):
-        yield "`metric.SURVEY.changed`", automation.at
+    yield from _events(automation.when, automation.at)
     yield from _steps(automation.then)
 
 
@@ -95,6 +92,15 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[tuple[str, Span]]:
     for step in steps:
         if step.action not in _ACTIONS:
             yield f"`{step.action}` in an automation", step.at
-        elif step.name is not None or step.on_failure:
-            yield "`as` and `on_failure`", step.at
-        yield from _steps((*step.then, *step.otherwise))
+        yield from _events(step.events, step.at)
+        for branch in (step.then, step.otherwise, step.on_timeout, step.on_failure):
+            yield from _steps(branch)
+
+
+def _events(names: tuple[str, ...], at: Span) -> Iterator[tuple[str, Span]]:
+    """What would be waited for in vain."""
+    for name in names:
+        if name.startswith("metric."):
+            yield "`metric.SURVEY.changed`", at
+        elif name.startswith("survey.") and name.rpartition(".")[2] in _UNHEARD:
+            yield f"`survey.NAME.{name.rpartition('.')[2]}`", at

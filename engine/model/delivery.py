@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from engine.model.events import Event
 
+ANSWERED_LATER = frozenset({"ticket", "task"})  # actions that make what has a status, which changes on the other side
+
 
 class Repeat(StrEnum):
     """What a second, identical call does after the first one's outcome was lost."""
@@ -130,3 +132,9 @@ class Delivery:
     respondent: bool = False  # goes to a customer, so an ambiguous send is not repeated
     state: DeliveryState = DeliveryState.PENDING
     attempt: int = 0
+    run: str | None = None  # that waits for what becomes of it; none where its automation needs no run
+
+    @property
+    def position(self) -> str:
+        """Of the step of an automation that it comes from: 0, or 2/then/0 for one within another."""
+        return self.origin.partition("/")[2]

@@ -14,15 +14,17 @@ from engine.dsl.uses import USES
 from engine.errors import StoreError
 from engine.messages.compose import language_of
 from engine.model.definitions import Cadence, Step
-from engine.model.delivery import Delivery, DeliveryState
+from engine.model.delivery import ANSWERED_LATER, Delivery, DeliveryState
 from engine.model.events import Record
 from engine.model.feedback import Asked, Invitation, InvitationState
+from engine.model.runs import Delivered, Died, Outcome, Replied, Run, Skipped
 from engine.respond.tokens import digest, mint
 from engine.rules.eligibility import ALLOWED, Asking, Ledger, Verdict
+from engine.rules.flow import results_of
 from engine.rules.needs import absent
 from engine.rules.scope import situation
-from engine.runtime.turn import in_sight
-from engine.store.protocol import Timer, Transaction, Waiting
+from engine.runtime.effects import in_sight
+from engine.store.protocol import Timer, Told, Transaction, Waiting
 
 PATIENCE = dt.timedelta(minutes=10)  # nobody stands back for an invitation that has waited longer than this for its courier
 YIELD = dt.timedelta(seconds=2)
@@ -52,7 +54,8 @@ def claim(
         return [], 0
     known = _Known(
         invitations=tx.invitations(row.invitation for row in rows if row.invitation is not None),
-        events=tx.events(row.event for row in rows if row.event is not None),
+        events=tx.events(row.event for row in rows if row.event is not None and row.run is None),
+        runs=tx.runs(row.run for row in rows if row.run is not None),
         records=tx.records((kind, key) for row in rows for kind, key in row.subjects.items()),
         now=now,
     )
@@ -89,6 +92,7 @@ class _Known:
 
     invitations: Mapping[str, Invitation]
     events: Mapping[int, Waiting]
+    runs: Mapping[str, Run]  # what one of them knows of its event is frozen
     records: Mapping[tuple[str, str], Record]
     now: dt.datetime
 
@@ -106,29 +110,46 @@ def _recheck(tx: Transaction, versions: Versions, current: Version, row: Deliver
 
 def _scope(version: Version, row: Delivery, known: _Known) -> tuple[Mapping[str, object], str | None]:
     """What can be read now, and what keeps it from being read: an event, a rule, an object or a required field that is gone."""
+    run = known.runs.get(row.run) if row.run is not None else None
     waiting = known.events.get(row.event or 0)
-    if waiting is None:
-        return {}, "its event is not stored any more"
-    kind = version.rules.events.get(waiting.event.type)
+    if run is not None:
+        type_, data = run.type, run.data
+    elif waiting is not None and row.run is None:
+        type_, data = waiting.event.type, {**waiting.event.data, **row.payload}
+    else:
+        return {}, f"its {'event' if row.run is None else 'run'} is not stored any more"
+    kind = version.rules.events.get(type_)
     if kind is None:
-        return {}, f"the event {waiting.event.type} is not declared any more"
+        return {}, f"the event {type_} is not declared any more"
     rule, _, step = row.origin.partition("/")
     candidate = version.rules.candidate(kind.name, rule)
     if candidate is None:
         why = f"does not wait for {kind.name} any more" if rule in version.fingerprints else "is not deployed any more"
         return {}, f"{rule} {why}"
     records = {name: known.records[name, key] for name, key in row.subjects.items() if (name, key) in known.records}
-    data = {**waiting.event.data, **row.payload}
     there = situation(version.definitions, kind, data, in_sight(kind, records), known.now, version.zone)
     if there.refused:
         return there.scope, f"{there.refused[0].path} is missing"
-    needs = version.rules.flow(candidate.rule.name).nodes[step].needs if step else candidate.says
-    return there.scope, absent(needs, there.scope)
+    flow = version.rules.flow(candidate.rule.name) if step else None
+    scope = {**there.scope, **results_of(flow, run)} if run is not None and flow is not None else there.scope
+    return scope, absent(flow.nodes[step].needs if flow is not None else candidate.says, scope)
+
+
+def tell(tx: Transaction, row: Delivery, *what: Outcome | Replied) -> None:
+    """The run that a delivery belongs to goes on in the next turn; what it is told is kept with the result."""
+    if row.run is None:
+        return
+    tx.tell([Told(run=row.run, what=one) for one in what])
+    if row.action in ANSWERED_LATER and not tx.expects_replies(row.connection):
+        tx.forget_replies(row.connection)  # they were about what we did not make
 
 
 def give_up(tx: Transaction, row: Delivery, state: DeliveryState, reason: str) -> None:
     """It will not be sent: the row says why, and so does the invitation that it carries, which does not count as asked any more."""
-    if not tx.finish(row, state, reason=reason, external_id=None, url=None) or row.invitation is None:
+    if not tx.finish(row, state, reason=reason, external_id=None, url=None):
+        return
+    tell(tx, row, Died(row.position, reason) if state is DeliveryState.DEAD else Skipped(row.position, reason))
+    if row.invitation is None:
         return
     tx.release(row.invitation)
     invitation = tx.invitations([row.invitation]).get(row.invitation)
@@ -262,6 +283,8 @@ def doubt(tx: Transaction, row: Delivery, reason: str, now: dt.datetime) -> bool
     """Nobody knows whether it arrived: it is not repeated, and its link works."""
     if not tx.finish(row, DeliveryState.UNKNOWN, reason=reason, external_id=None, url=None):
         return False
+    # What goes to a customer is not repeated, so as far as the run is concerned it is out. Of anything else the result is missing.
+    tell(tx, row, Delivered(row.position) if row.respondent else Died(row.position, reason))
     if row.invitation is not None:
         invitation = tx.invitations([row.invitation]).get(row.invitation)
         if invitation is not None:

@@ -57,7 +57,7 @@ class _Round:
     claimed: list[Claimed]
     taken: int  # rows, of which some may have been dropped at the recheck
     due: dt.datetime | None  # the next row, where fewer were due than hands are free
-    events: bool  # came of the results
+    events: bool  # or news for runs came of it
 
 
 class Courier:
@@ -155,7 +155,8 @@ class Courier:
         if free <= 0:
             return _Round([], 0, None, events)
         claimed, taken = claim(tx, self._versions, self.name, now, now + SEND_DEADLINE, free)
-        return _Round(claimed, taken, tx.next_due(self.name) if taken < free else None, events)
+        dropped = taken > len(claimed)  # of which a run may have to know
+        return _Round(claimed, taken, tx.next_due(self.name) if taken < free else None, events or dropped)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)

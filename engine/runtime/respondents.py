@@ -14,7 +14,7 @@ from engine.model.feedback import Answer, Invitation, InvitationState
 from engine.respond.session import Accepted, Opened, State
 from engine.respond.tokens import digest, well_formed
 from engine.rules.facts import hydrate
-from engine.runtime.turn import own_event
+from engine.runtime.effects import own_event
 from engine.store.protocol import Store, Transaction
 
 Recorded = Literal["recorded", "answered", "expired"]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import structlog
 
 from engine.errors import RefusedError
-from engine.model.delivery import Delivery, DeliveryState, Outcome, Rejected, Repeat, Sent, Unclear
-from engine.runtime.claim import Claimed, doubt, give_up, mark_sent
+from engine.model.delivery import ANSWERED_LATER, Delivery, DeliveryState, Outcome, Rejected, Repeat, Sent, Unclear
+from engine.model.runs import Delivered, Replied
+from engine.runtime.claim import Claimed, doubt, give_up, mark_sent, tell
+from engine.runtime.effects import own_event
 from engine.runtime.people import event_part
-from engine.runtime.turn import own_event
 from engine.store.protocol import Incoming, Transaction
 
 FIRST_RETRY = 1.0  # seconds
@@ -72,7 +73,7 @@ def backoff(delivery: Delivery, outcome: Outcome | Unsendable, chance: random.Ra
 
 
 def write_results(tx: Transaction, results: Sequence[Result]) -> bool:
-    """Write each where its attempt is still the one that counts. True where events came of it.
+    """Write each where its attempt is still the one that counts. True where a turn has something to do because of it.
 
     One in which the engine fails must not take the others with it: it stays `sending`, and is in doubt when its deadline is over.
     """
@@ -102,21 +103,31 @@ def _write(tx: Transaction, result: Result) -> bool:
             doubt(tx, delivery, result.reason, result.at)
         case _:
             give_up(tx, delivery, result.state, result.reason)
-    return False
+    return delivery.run is not None
 
 
 def _done(tx: Transaction, item: Claimed, outcome: Sent, now: dt.datetime) -> bool:
     delivery = item.delivery
     if not tx.finish(delivery, DeliveryState.DONE, reason=None, external_id=outcome.external_id, url=outcome.url):
         return False
+    _tell_run(tx, delivery, outcome)
     incoming = [Incoming(event=event, part=event_part(event.source, event.id, event.data)) for event in outcome.events]
     if item.invitation is not None and item.version is not None:
         stored = tx.invitations([item.invitation.id]).get(item.invitation.id)
         if stored is not None:
             mark_sent(tx, stored, now)
         type_ = f"survey.{item.invitation.survey}.sent"
-        if item.version.rules.candidates(type_):
+        if item.version.rules.candidates(type_) or tx.listened(type_):
             incoming.append(own_event(type_, item.invitation.id, now, {}, delivery.subjects, delivery.part))
     if incoming:
         tx.accept(incoming, now)
-    return bool(incoming)
+    return bool(incoming) or delivery.run is not None
+
+
+def _tell_run(tx: Transaction, delivery: Delivery, outcome: Sent) -> None:
+    """What its step gave, and what the other side has said of it before our own call returned."""
+    if delivery.run is None:
+        return
+    result = {"id": outcome.external_id, **({"url": outcome.url, "status": "open"} if delivery.action in ANSWERED_LATER else {})}
+    early = tx.early_replies(delivery.connection, outcome.external_id) if outcome.external_id is not None else []
+    tell(tx, delivery, Delivered(delivery.position, result), *(Replied(delivery.position, reply.verb, reply.status) for reply in early))

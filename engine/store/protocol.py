@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Asked, Invitation
+from engine.model.runs import Outcome, Replied, Run, RunState
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Incoming:
     event: Event
     part: int
     subjects: Mapping[str, str] | None = None
+    depth: int = 0  # how many events were emitted one by another until this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Waiting:
     part: int
     event: Event
     subjects: Mapping[str, str] | None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,55 @@ class Timer:
     due: dt.datetime
     kind: str
     ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRun:
+    """A run to keep, and what became of it in this transaction."""
+
+    run: Run
+    part: int
+    steps: Sequence[tuple[str, str]] = ()  # looked at: position, what became of it
+    note: str | None = None  # the traceback, where the engine failed at it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A run that goes on when an event of a type happens to an object."""
+
+    part: int
+    type: str
+    subject: str  # KIND/KEY
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Something that happened to a run outside of a turn, to be taken up by the next one."""
+
+    run: str
+    what: Outcome | Replied
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What was said of a ticket or task that no step is known to have made: perhaps our own call has not returned yet."""
+
+    connection: str
+    external_id: str
+    verb: str
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """A run for people to read."""
+
+    run: Run
+    began: dt.datetime
+    changed: dt.datetime
+    steps: Sequence[tuple[dt.datetime, str, str]]  # when, position, what became of it
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +220,58 @@ class Transaction(Protocol):
         """Invitations of a contact that nobody has claimed though they were due between two instants."""
         ...
 
+    # runs
+    def runs(self, ids: Iterable[str]) -> dict[str, Run]: ...
+    def save_runs(self, rows: Iterable[SavedRun], now: dt.datetime) -> None:
+        """New ones, and others as they stand now; their steps are added to those of before."""
+        ...
+
+    def live_runs(self, automation: str, subject: str) -> list[Run]:
+        """The runs of an automation for an object that are not over, in the order in which they began."""
+        ...
+
+    def due_runs(self, now: dt.datetime, limit: int) -> list[str]: ...
+    def listen(self, added: Iterable[Listener], removed: Iterable[Listener]) -> None: ...
+    def listened(self, type_: str) -> bool:
+        """Whether any run waits for an event of this type."""
+        ...
+
+    def listeners(self, type_: str, subjects: Iterable[str]) -> list[str]:
+        """The runs that wait for an event of this type of one of these objects, in the order in which they began."""
+        ...
+
+    def tell(self, rows: Iterable[Told]) -> None: ...
+    def told(self, limit: int) -> list[Told]:
+        """In order, taken out: they are taken up in this transaction."""
+        ...
+
+    def run_lines(self, states: Sequence[RunState], automation: str | None, limit: int) -> list[RunLine]:
+        """Newest first."""
+        ...
+
+    def run_line(self, id_: str) -> RunLine | None: ...
+
+    # replies of desks
+    def replied_to(self, connection: str, external_id: str, key: str | None) -> Delivery | None:
+        """The delivery of a run that made what a desk calls ``external_id``, or that has the idempotency key ``key``."""
+        ...
+
+    def expects_replies(self, connection: str) -> bool:
+        """Whether something was sent through a connection of which it is not known yet what the other side calls it."""
+        ...
+
+    def keep_reply(self, reply: Reply) -> None: ...
+    def early_replies(self, connection: str, external_id: str) -> list[Reply]:
+        """In order, taken out."""
+        ...
+
+    def forget_replies(self, connection: str) -> None: ...
+
     # timers
-    def next_timer(self) -> dt.datetime | None: ...
+    def next_timer(self) -> dt.datetime | None:
+        """When the next timer or wait is over."""
+        ...
+
     def add_timers(self, rows: Iterable[Timer]) -> None: ...
     def due_timers(self, now: dt.datetime, limit: int) -> list[Timer]:
         """Due ones, taken out: what they ask for is done in this transaction."""
@@ -198,6 +300,17 @@ class Transaction(Protocol):
 
     def next_due(self, connection: str) -> dt.datetime | None: ...
     def outbox(self, states: Sequence[DeliveryState], limit: int) -> list[OutboxLine]: ...
+    def effects(self, run: str) -> list[OutboxLine]:
+        """What the steps of a run sent, oldest first."""
+        ...
+
+    def drop_unsent(self, run: str, reason: str) -> list[Delivery]:
+        """The deliveries of a run that nobody is at work on, now `dropped`."""
+        ...
+
+    def revive(self, key: str, due: dt.datetime) -> bool:
+        """A delivery that was given up is to be sent again. False where there is none such."""
+        ...
 
     # versions
     def deploy(self, deployment: Deployment) -> int: ...

@@ -17,13 +17,15 @@ import stored
 from engine.clock import VirtualClock
 from engine.deploy.versions import Versions, apply, pack
 from engine.model.definitions import Definitions
-from engine.model.delivery import Delivery, DeliveryState
+from engine.model.delivery import Delivery, DeliveryState, Rejected, Repeat, Sent, Unclear
 from engine.model.events import Event
 from engine.model.feedback import Invitation
+from engine.model.runs import Run, RunState
 from engine.runtime.claim import Claimed, claim, mark_sent
 from engine.runtime.people import event_part
+from engine.runtime.results import Result, state_after, write_results
 from engine.runtime.turn import run_turn
-from engine.store.protocol import EventState, Incoming, OutboxLine, Transaction, Waiting
+from engine.store.protocol import EventState, Incoming, OutboxLine, RunLine, Transaction, Waiting
 from engine.store.sqlite.store import SqliteStore
 
 T = TypeVar("T")
@@ -86,6 +88,27 @@ class Bench:
             await self.store.write(self._send(item))
         return found
 
+    async def deliver(self, connection: str, outcome: Sent | Rejected | Unclear | None = None) -> list[Claimed]:
+        """Claim what is due, and write that each came to ``outcome``; without one, that it arrived under a number of its own."""
+        found = await self.claim(connection)
+        for item in found:
+            await self.answer(
+                item, outcome or Sent(external_id=f"{connection}-{item.delivery.id}", url=f"https://{connection}.test/{item.delivery.id}")
+            )
+        return found
+
+    async def answer(self, item: Claimed, outcome: Sent | Rejected | Unclear) -> None:
+        """What became of a delivery, and what follows from that."""
+        state = state_after(item.delivery, outcome, Repeat.KEYED)
+        result = Result(item=item, outcome=outcome, state=state, at=self.clock.now(), wait=dt.timedelta(seconds=1))
+        await self.store.write(lambda tx: write_results(tx, [result]))
+        await self.turn()
+
+    async def pass_by(self, by: dt.timedelta) -> None:
+        """Time goes on, and what is due then is done."""
+        self.clock.advance(by)
+        await self.turn()
+
     def _send(self, item: Claimed) -> Callable[[Transaction], None]:
         def work(tx: Transaction) -> None:
             assert tx.finish(item.delivery, DeliveryState.DONE, reason=None, external_id=None, url=None)
@@ -103,6 +126,14 @@ class Bench:
 
     async def deliveries(self) -> list[Delivery]:
         return [line.delivery for line in await self.outbox()]
+
+    async def runs(self, *states: RunState) -> list[Run]:
+        """Oldest first; all of them where no state is given."""
+        return [line.run for line in await self.run_lines(*states)]
+
+    async def run_lines(self, *states: RunState) -> list[RunLine]:
+        lines = await self.store.read(lambda tx: tx.run_lines(states or tuple(RunState), None, 1_000))
+        return lines[::-1]
 
     async def invitations(self) -> list[Invitation]:
         ids = [row.invitation for row in await self.deliveries() if row.invitation is not None]

@@ -146,10 +146,17 @@ def definitions(changes: Mapping[str, str] | None = None) -> Definitions:
     return _definitions(tuple((changes or {}).items()))
 
 
+def with_rules(rules: str, changes: Mapping[str, str] | None = None) -> Definitions:
+    """The project with further rules."""
+    return _definitions(tuple((changes or {}).items()), rules)
+
+
 @cache
-def _definitions(changes: tuple[tuple[str, str], ...]) -> Definitions:
+def _definitions(changes: tuple[tuple[str, str], ...], rules: str = "") -> Definitions:
     with TemporaryDirectory() as folder:
-        loaded = check_project(write(Path(folder), dict(changes)))
+        root = write(Path(folder), dict(changes))
+        (root / "automations" / "further.yaml").write_text(rules, encoding="utf-8")
+        loaded = check_project(root)
     errors = [str(d) for d in loaded.findings.sorted() if d.severity is Severity.ERROR]
     assert not errors, errors
     assert loaded.definitions is not None

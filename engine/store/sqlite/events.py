@@ -12,16 +12,17 @@ from engine.model.events import Event
 from engine.store.protocol import EventState, Incoming, Settled, Timer, Waiting
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, micros
 
-_EVENT = "seq, part, source, id, type, time, data, outcome, subjects"
+_EVENT = "seq, part, source, id, type, time, data, outcome, subjects, depth"
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:
-    seq, part, source, id_, type_, time, data, outcome, subjects = row
+    seq, part, source, id_, type_, time, data, outcome, subjects, depth = row
     return Waiting(
         seq=seq,
         part=part,
         event=Event(id=id_, source=source, type=type_, time=instant(time), data=loads_foreign(data), outcome=outcome),
         subjects=None if subjects is None else loads(subjects),
+        depth=depth,
     )
 
 
@@ -41,9 +42,11 @@ class EventRows(Rows):
                 dumps(event.data),
                 event.outcome,
                 None if item.subjects is None else dumps(item.subjects),
+                item.depth,
             )
             cursor = self.db.execute(
-                "INSERT INTO event (part, source, id, type, time, received, data, outcome, subjects) VALUES (?,?,?,?,?,?,?,?,?)"
+                "INSERT INTO event (part, source, id, type, time, received, data, outcome, subjects, depth)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?)"
                 " ON CONFLICT DO NOTHING",
                 row,
             )
@@ -80,8 +83,9 @@ class EventRows(Rows):
         )
 
     def next_timer(self) -> dt.datetime | None:
-        row = self.db.execute("SELECT min(due) FROM timer").fetchone()
-        return None if row[0] is None else instant(row[0])
+        times = ("SELECT min(due) FROM timer", "SELECT min(until) FROM run WHERE until IS NOT NULL")
+        found = [value for sql in times if (value := self.db.execute(sql).fetchone()[0]) is not None]
+        return instant(min(found)) if found else None
 
     def due_timers(self, now: dt.datetime, limit: int) -> list[Timer]:
         rows = self.db.execute("SELECT id, part, due, kind, ref FROM timer WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit))

@@ -14,7 +14,7 @@ from engine.store.sqlite.rows import Rows, dumps, instant, marks, micros
 
 _COLUMNS = (
     "id, part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects, payload, respondent,"
-    " state, attempt"
+    " state, attempt, run"
 )
 
 
@@ -36,7 +36,12 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         respondent=bool(row[13]),
         state=DeliveryState(row[14]),
         attempt=row[15],
+        run=row[16],
     )
+
+
+def _line(row: Sequence[Any]) -> OutboxLine:
+    return OutboxLine(delivery=_delivery(row[:17]), due=instant(row[17]), reason=row[18], external_id=row[19])
 
 
 class OutboxRows(Rows):
@@ -57,6 +62,7 @@ class OutboxRows(Rows):
                 dumps(d.payload),
                 int(d.respondent),
                 micros(row.due),
+                d.run,
             )
             for row in rows
             for d in (row.delivery,)
@@ -65,7 +71,7 @@ class OutboxRows(Rows):
             return 0
         cursor = self.db.executemany(
             "INSERT INTO outbox (part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects,"
-            " payload, respondent, due, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'pending') ON CONFLICT (key) DO NOTHING",
+            " payload, respondent, due, run, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'pending') ON CONFLICT (key) DO NOTHING",
             values,
         )
         return cursor.rowcount
@@ -80,7 +86,7 @@ class OutboxRows(Rows):
             "UPDATE outbox SET state = 'sending', attempt = attempt + 1, deadline = ? WHERE id = ?",
             [(micros(deadline), row[0]) for row in rows],
         )
-        return [_delivery((*row[:14], DeliveryState.SENDING, row[15] + 1)) for row in rows]
+        return [_delivery((*row[:14], DeliveryState.SENDING, row[15] + 1, row[16])) for row in rows]
 
     def finish(self, delivery: Delivery, state: DeliveryState, *, reason: str | None, external_id: str | None, url: str | None) -> bool:
         cursor = self.db.execute(
@@ -119,4 +125,37 @@ class OutboxRows(Rows):
             f"SELECT {_COLUMNS}, due, reason, external_id FROM outbox WHERE state IN ({marks(states)}) ORDER BY id DESC LIMIT ?",
             (*[state.value for state in states], limit),
         )
-        return [OutboxLine(delivery=_delivery(row[:16]), due=instant(row[16]), reason=row[17], external_id=row[18]) for row in rows]
+        return [_line(row) for row in rows]
+
+    def effects(self, run: str) -> list[OutboxLine]:
+        rows = self.db.execute(f"SELECT {_COLUMNS}, due, reason, external_id FROM outbox WHERE run = ? ORDER BY id", (run,))
+        return [_line(row) for row in rows]
+
+    def drop_unsent(self, run: str, reason: str) -> list[Delivery]:
+        rows = self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE run = ? AND state = 'pending'", (run,)).fetchall()
+        self.db.executemany("UPDATE outbox SET state = 'dropped', reason = ? WHERE id = ?", [(reason, row[0]) for row in rows])
+        return [_delivery(row) for row in rows]
+
+    def revive(self, key: str, due: dt.datetime) -> bool:
+        cursor = self.db.execute(
+            "UPDATE outbox SET state = 'pending', due = ? WHERE key = ? AND state IN ('dead', 'dropped', 'unknown')", (micros(due), key)
+        )
+        return cursor.rowcount == 1
+
+    def replied_to(self, connection: str, external_id: str, key: str | None) -> Delivery | None:
+        row = self.db.execute(
+            f"SELECT {_COLUMNS} FROM outbox WHERE connection = ? AND external_id = ? AND run IS NOT NULL", (connection, external_id)
+        ).fetchone()
+        if row is None and key is not None:
+            row = self.db.execute(
+                f"SELECT {_COLUMNS} FROM outbox WHERE key = ? AND connection = ? AND run IS NOT NULL", (key, connection)
+            ).fetchone()
+        return None if row is None else _delivery(row)
+
+    def expects_replies(self, connection: str) -> bool:
+        # What was never tried is known to nobody outside.
+        states = (
+            "SELECT 1 FROM outbox WHERE connection = ? AND state = 'sending' AND run IS NOT NULL LIMIT 1",
+            "SELECT 1 FROM outbox WHERE connection = ? AND state = 'pending' AND attempt > 0 AND run IS NOT NULL LIMIT 1",
+        )
+        return any(self.db.execute(sql, (connection,)).fetchone() is not None for sql in states)

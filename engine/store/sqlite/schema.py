@@ -158,6 +158,51 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX ask_at ON ask (grp, at);
     CREATE INDEX ask_invitation ON ask (invitation, message);
     CREATE INDEX outbox_rivals ON outbox (contact, due) WHERE state = 'pending' AND action = 'invite';
+
+    ALTER TABLE event ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox ADD COLUMN run TEXT;
+    CREATE INDEX outbox_run ON outbox (run) WHERE run IS NOT NULL;
+    CREATE INDEX outbox_reply ON outbox (connection, external_id) WHERE run IS NOT NULL AND external_id IS NOT NULL;
+
+    CREATE TABLE run (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        part INTEGER NOT NULL,
+        automation TEXT NOT NULL,
+        subject TEXT,
+        state TEXT NOT NULL,
+        until INTEGER,
+        began INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        log TEXT NOT NULL,
+        note TEXT
+    ) STRICT;
+    CREATE INDEX run_due ON run (until) WHERE until IS NOT NULL;
+    CREATE INDEX run_live ON run (subject, automation) WHERE subject IS NOT NULL AND state IN ('queued', 'ready', 'waiting');
+    CREATE INDEX run_failed ON run (seq) WHERE state = 'failed';
+    CREATE TABLE listener (
+        part INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        run TEXT NOT NULL,
+        PRIMARY KEY (type, subject, run)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE told (
+        id INTEGER PRIMARY KEY,
+        run TEXT NOT NULL,
+        what TEXT NOT NULL,
+        position TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE early_reply (
+        connection TEXT NOT NULL,
+        external_id TEXT NOT NULL,
+        id INTEGER PRIMARY KEY,
+        verb TEXT NOT NULL,
+        status TEXT
+    ) STRICT;
+    CREATE INDEX early_reply_to ON early_reply (connection, external_id);
     """,
 )
 VERSION = len(MIGRATIONS)

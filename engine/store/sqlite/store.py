@@ -21,6 +21,7 @@ from engine.store.sqlite.feedback import FeedbackRows
 from engine.store.sqlite.objects import ObjectRows
 from engine.store.sqlite.opening import connect, lock, migrate
 from engine.store.sqlite.outbox import OutboxRows
+from engine.store.sqlite.runs import RunRows
 from engine.store.sqlite.schema import VERSION
 from engine.store.sqlite.versions import VersionRows
 
@@ -46,7 +47,7 @@ _REFUSALS = frozenset(
 )
 
 
-class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, AskRows, OutboxRows, VersionRows):
+class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, AskRows, OutboxRows, RunRows, VersionRows):
     """Every statement, over one connection inside one transaction."""
 
     @contextlib.contextmanager
