@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,8 +17,7 @@ from engine.errors import SoundingError
 from engine.model.definitions import Automation
 from engine.model.events import Event
 from engine.rules.compile import RuleSet
-from engine.rules.facts import conform
-from engine.rules.scope import situation
+from engine.rules.scope import alone
 
 
 @click.command("decide")
@@ -62,15 +60,7 @@ def decide_event(rules: RuleSet, zone: ZoneInfo, event: Event) -> list[str]:
     kind = rules.events.get(event.type)
     if kind is None:
         return []
-    contract = rules.definitions.project.objects
-    objects: dict[str, Mapping[str, Any]] = {}
-    misfits = []
-    for name, raw in event.data.items():
-        if name in contract and isinstance(raw, Mapping):
-            objects[name], wrong = conform(name, contract[name], raw)
-            misfits += wrong
-    there = situation(rules.definitions, kind, event.data, objects, event.time, zone)
-    refused = [m for m in [*misfits, *there.misfits] if m.required]
-    if refused and rules.candidates(event.type):
-        raise SoundingError("; ".join(dict.fromkeys(f"{m.path} must be {m.wanted}, but is {m.got}" for m in refused)))
+    there = alone(rules.definitions, kind, event, zone)
+    if there.refused and rules.candidates(event.type):
+        raise SoundingError("; ".join(dict.fromkeys(f"{m.path} must be {m.wanted}, but is {m.got}" for m in there.refused)))
     return [c.rule.name for c in rules.holding(event.type, there.scope) if isinstance(c.rule, Automation)]

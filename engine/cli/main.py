@@ -18,7 +18,7 @@ VERBS: Mapping[str, str] = {
     "init": "Write a new project: one survey and all that it needs.",
     "validate": "Check a project's files.",
     "fmt": "Lay out a project's files in the one style.",
-    "explain": "Explain a code that validate prints.",
+    "explain": "Explain a code that validate prints, or what the rules make of an event.",
     "schema": "Print the JSON Schema of the files, for editors.",
     "apply": "Deploy a project to a store.",
     "run": "Run the daemon: events in, invitations, tickets and messages out.",

@@ -12,6 +12,7 @@ from engine.dsl.contract import INVITATION, answer_types
 from engine.dsl.expressions.interpret import evaluate
 from engine.dsl.expressions.meaning import NOW, ZONE
 from engine.model.definitions import Definitions, EventType, Question, Survey
+from engine.model.events import Event
 from engine.model.types import object_type
 from engine.rules.facts import Misfit, conform, hydrate, missing
 from engine.rules.needs import Needs, absent, answered_survey, promised, roots
@@ -34,6 +35,19 @@ class Situation:
     def refused(self) -> list[Misfit]:
         """The misfits for which nothing may be decided."""
         return [misfit for misfit in self.misfits if misfit.required]
+
+
+def alone(definitions: Definitions, kind: EventType, event: Event, zone: ZoneInfo) -> Situation:
+    """What an event says by itself, where nothing is stored: its objects are as it brings them, and it happens now."""
+    objects: dict[str, Mapping[str, Any]] = {}
+    misfits: list[Misfit] = []
+    for name, contract in definitions.project.objects.items():
+        raw = event.data.get(name)
+        if isinstance(raw, Mapping):
+            objects[name], wrong = conform(name, contract, raw)
+            misfits += wrong
+    there = situation(definitions, kind, event.data, objects, event.time, zone)
+    return Situation(there.scope, list(dict.fromkeys([*misfits, *there.misfits])))
 
 
 def situation(
