@@ -18,6 +18,7 @@ from yarl import URL
 from engine.channels.email import SmtpAdapter
 from engine.channels.webhook import WebhookAdapter
 from engine.clock import Clock, SystemClock
+from engine.connections.rates import Rate, parse_rate
 from engine.connections.secrets import resolve, settings
 from engine.crm.bitrix24 import Bitrix24Adapter
 from engine.deploy.versions import Version, pack
@@ -72,7 +73,7 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
             raise RefusedError("nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`")
         service.public_url = _public_url(version, options, here)
         connected = _connect(version, options.root, clock, stack)
-        await service.start(connected.adapters, connected.at_once)
+        await service.start(connected.adapters, connected.at_once, connected.rates)
         stack.push_async_callback(service.stop)
         respondents = StoredRespondents(store, service.versions, clock, service.wake)
         language = version.definitions.project.languages[0]
@@ -156,6 +157,7 @@ class _Connected:
 
     adapters: dict[str, Adapter] = field(default_factory=dict)
     at_once: dict[str, int] = field(default_factory=dict)  # deliveries under way, where the connection sets a limit
+    rates: dict[str, Rate] = field(default_factory=dict)
     event_tokens: list[str] = field(default_factory=list)  # each opens `/events`
     hook_tokens: dict[str, str] = field(default_factory=dict)  # the one that each hook must carry
 
@@ -174,6 +176,8 @@ def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.Async
         connected.adapters[name] = _FACTORIES[connection.use](name, values, version, http, clock)
         if connection.use == "smtp":
             connected.at_once[name] = _lines(name, values)
+        if "rate" in values:
+            connected.rates[name] = parse_rate(str(values["rate"]))
         if connection.use in _HOOKED:
             connected.hook_tokens[name] = str(values["token"])
     return connected

@@ -44,9 +44,8 @@ def _project(project: Project) -> Iterator[tuple[str, Span]]:
     for connection in project.connections.values():
         if connection.use not in _USES:
             yield f"`use: {connection.use}`", connection.at
-        for key in ("rate", "dkim"):
-            if key in connection.settings:
-                yield f"`{key}` of a connection", connection.at
+        if "dkim" in connection.settings:
+            yield "`dkim` of a connection", connection.at
 
 
 def _survey(survey: Survey) -> Iterator[tuple[str, Span]]:

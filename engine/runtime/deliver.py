@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import structlog
 
 from engine.clock import Clock
+from engine.connections.breaker import Breaker
+from engine.connections.rates import Rate
 from engine.deploy.versions import Versions
 from engine.errors import RefusedError
 from engine.messages.compose import NoAddressError, invitation_email, step_request
@@ -74,13 +76,15 @@ class Courier:
         link: Callable[[str], str],
         wake_turn: Callable[[], None],
         concurrency: int,
+        rate: Rate | None,
         seed: int,
     ) -> None:
         self.name, self.adapter, self.tally = name, adapter, Tally()
         self._store, self._versions, self._clock = store, versions, clock
         self._link, self._wake_turn = link, wake_turn
-        self._concurrency = concurrency
+        self._concurrency, self._rate = concurrency, rate
         self._random = random.Random(f"{seed}/{name}")
+        self.breaker = Breaker(self._random)
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._held: set[int] = set()  # rows claimed whose result is not on disk yet
@@ -125,9 +129,9 @@ class Courier:
     async def _round(self) -> float:
         """Write the results, claim what is due and free hands can take. Returns how long to wait, in seconds."""
         results, self._results = self._results, []
-        free = 0 if self._stopping else self._concurrency - len(self._sending)
+        free, wait = self._free()
         if not results and free <= 0:
-            return IDLE
+            return wait
         now = self._clock.now()
         try:
             done = await self._store.write(lambda tx: self._write(tx, results, free, now))
@@ -142,10 +146,23 @@ class Courier:
             task = asyncio.create_task(self._send(item))
             self._sending.add(task)
             task.add_done_callback(self._sent)
-        if done.taken == free:
-            # Every hand is full, and the first that is free wakes us; unless some were dropped at the recheck.
-            return IDLE if len(done.claimed) == free else 0.0
+        if self._rate is not None:
+            self._rate.take(len(done.claimed), asyncio.get_running_loop().time())
+        if done.taken >= free:
+            # As many as might begin, or none could: unless some were dropped at the recheck, what holds them up says for how long.
+            return self._free()[1] if len(done.claimed) == done.taken else 0.0
         return IDLE if done.due is None else min(max((done.due - now).total_seconds(), 0.0), IDLE)
+
+    def _free(self) -> tuple[int, float]:
+        """How many deliveries may begin now, and how long to wait, in seconds, where none may: a result wakes us sooner."""
+        now = asyncio.get_running_loop().time()
+        free, wait = self._concurrency - len(self._sending), IDLE
+        allowed = self.breaker.allows(len(self._sending), now)
+        if allowed is not None and allowed < free:
+            free, wait = allowed, min(self.breaker.wait(now) or IDLE, IDLE)
+        if self._rate is not None and self._rate.free(now) < free:
+            free, wait = self._rate.free(now), min(self._rate.wait(now), IDLE)
+        return (0 if self._stopping else max(free, 0)), wait
 
     def _write(self, tx: Transaction, results: list[Result], free: int, now: dt.datetime) -> _Round:
         events = write_results(tx, results) if results else False
@@ -169,6 +186,8 @@ class Courier:
         delivery = item.delivery
         state = state_after(delivery, outcome, self.adapter.repeat)
         result = Result(item=item, outcome=outcome, state=state, at=self._clock.now(), wait=backoff(delivery, outcome, self._random))
+        if not isinstance(outcome, Unsendable):
+            self._heard(outcome)
         self._results.append(result)
         self.tally.count(state)
         if state is DeliveryState.PENDING and delivery.attempt.bit_count() == 1:
@@ -182,6 +201,16 @@ class Courier:
             )
         if state is DeliveryState.DEAD:
             _log.warning("given up", connection=self.name, origin=delivery.origin, key=delivery.key, reason=result.reason)
+
+    def _heard(self, outcome: Outcome) -> None:
+        now = asyncio.get_running_loop().time()
+        before = self.breaker.state(now)
+        self.breaker.note(outcome, now)
+        after = self.breaker.state(now)
+        if before == "closed" and after == "open":
+            _log.warning("the receiver is left alone for a while", connection=self.name, seconds=round(self.breaker.wait(now), 1))
+        elif before != "closed" and after == "closed":
+            _log.info("the receiver takes deliveries again", connection=self.name)
 
     async def _attempt(self, item: Claimed) -> Outcome | Unsendable:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from engine.clock import Clock
+from engine.connections.rates import Rate
 from engine.deploy.versions import Version, Versions, apply
 from engine.errors import RefusedError
 from engine.model.delivery import Adapter, Delivery, Repeat
@@ -62,11 +63,11 @@ class Service:
         """The version to run: the newest that was applied."""
         return await self.store.write(self.versions.refresh)
 
-    async def start(self, adapters: Mapping[str, Adapter], at_once: Mapping[str, int]) -> None:
+    async def start(self, adapters: Mapping[str, Adapter], at_once: Mapping[str, int], rates: Mapping[str, Rate] | None = None) -> None:
         """Put what an earlier process left unfinished in order, then begin.
 
         ``at_once`` has the connections with a limit of their own. More must not be claimed: what waits behind that limit is not on
-        its way, yet would be in doubt after a crash.
+        its way, yet would be in doubt after a crash. ``rates`` has those that may not be used faster than that.
         """
         repeatable = [name for name, adapter in adapters.items() if adapter.repeat is not Repeat.NEITHER]
         now = self.clock.now()
@@ -84,6 +85,7 @@ class Service:
                 link=self.link,
                 wake_turn=self.wake,
                 concurrency=at_once.get(name, AT_ONCE),
+                rate=(rates or {}).get(name),
                 seed=self._seed,
             )
         self._tasks = [asyncio.create_task(courier.run(), name=f"courier-{name}") for name, courier in self.meter.couriers.items()]

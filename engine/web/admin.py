@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from engine.store.protocol import Transaction
 
 _TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD)
 _COUNTED = 10_000  # newest dropped deliveries that the reasons are counted over
+_BREAKER = {"closed": 0, "half-open": 1, "open": 2}
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
 )
@@ -36,7 +38,9 @@ _HEADERS = {
 
 def admin_app(service: Service) -> Starlette:
     async def overview(request: Request) -> Response:
+        now = asyncio.get_running_loop().time()
         data = await service.store.read(lambda tx: _overview(tx, service))
+        data["connections"] = [(name, c.breaker.state(now), c.tally) for name, c in service.meter.couriers.items()]
         return HTMLResponse(_TEMPLATES.get_template("overview.html").render(data), headers=_HEADERS)
 
     async def metrics(request: Request) -> Response:
@@ -108,15 +112,18 @@ class _Snapshot:
         events.add_metric(["repeated"], meter.repeated)
         events.add_metric(["decided"], meter.decided)
         events.add_metric(["parked"], meter.parked)
+        breakers = GaugeMetricFamily("sounding_breaker", "Circuit breaker: 0 closed, 1 half open, 2 open", labels=["connection"])
+        now = asyncio.get_running_loop().time()
         deliveries = CounterMetricFamily("sounding_deliveries", "Deliveries since the start", labels=["connection", "result"])
         for name, courier in meter.couriers.items():
             tally = courier.tally
             for result, value in (("sent", tally.sent), ("retried", tally.retried), ("dead", tally.dead), ("unknown", tally.unknown)):
                 deliveries.add_metric([name, result], value)
+            breakers.add_metric([name], _BREAKER[courier.breaker.state(now)])
         rows = GaugeMetricFamily("sounding_rows", "Rows in the store", labels=["what"])
         for what, value in sorted(self._counts.items()):
             rows.add_metric([what], value)
-        return [events, deliveries, rows]
+        return [events, deliveries, breakers, rows]
 
 
 def _registry(service: Service, counts: dict[str, int]) -> CollectorRegistry:

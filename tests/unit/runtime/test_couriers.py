@@ -21,6 +21,7 @@ from eventually import eventually
 
 from engine.channels.email import SmtpAdapter
 from engine.clock import SystemClock
+from engine.connections.rates import Rate
 from engine.desks.zendesk import ZendeskAdapter
 from engine.lab.receivers.desk import DeskReceiver
 from engine.lab.receivers.smtp import MailCatcher
@@ -28,7 +29,7 @@ from engine.model.delivery import Adapter, DeliveryState
 from engine.model.events import Event
 from engine.net.client import HttpClient
 from engine.runtime import deliver
-from engine.runtime.service import Service
+from engine.runtime.service import AT_ONCE, Service
 from engine.runtime.turn import run_turn
 from engine.store.protocol import Transaction
 from engine.store.sqlite.store import SqliteStore
@@ -260,3 +261,27 @@ async def test_a_part_of_the_engine_that_ends_by_itself_is_noticed(tmp_path: Pat
         next(task for task in made.service._tasks if task.get_name() == part).cancel()
         with pytest.raises(RuntimeError, match=f"{part} ended by itself"):
             await watching
+
+
+async def test_a_desk_that_is_down_is_not_asked_for_every_ticket_and_gets_each_once_when_it_is_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as it:
+        it.desk.fail_next(503, times=AT_ONCE)
+        await it.service.accept([wanted(n) for n in range(400)])
+        courier = it.service.meter.couriers["desk"]
+        await eventually(lambda: courier.breaker.state(asyncio.get_running_loop().time()) == "open")
+        assert len(it.desk.requests) <= AT_ONCE, "what was under way, and no more"
+        await eventually(lambda: it.states() == {"done": 400}, within=30)
+        lines = await it.bench.outbox(DeliveryState.DONE)
+        assert sum(line.delivery.attempt - 1 for line in lines) == AT_ONCE
+        assert len(it.desk.tickets) == 400
+
+
+async def test_a_rate_is_kept_over_all_that_is_due(tmp_path: Path) -> None:
+    async with running(tmp_path) as it:
+        rate = Rate(7, 3_600.0)
+        it.service.meter.couriers["desk"]._rate = rate
+        await it.service.accept([wanted(n) for n in range(50)])
+        await eventually(lambda: it.states() == {"done": 7, "pending": 43})
+        it.service.meter.couriers["desk"].wake()
+        await asyncio.sleep(0.2)
+        assert (len(it.desk.tickets), rate.free(asyncio.get_running_loop().time())) == (7, 0)
