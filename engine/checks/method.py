@@ -1,4 +1,4 @@
-"""SND701–SND704: what survey methodologists advise against."""
+"""SND701–SND704 and SND706: what survey methodologists advise against."""
 
 from __future__ import annotations
 
@@ -50,6 +50,14 @@ def _required(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
         yield _finding(
             REQUIRED, survey, question.key_at or question.at, message, f"require at most {MOST_REQUIRED}: people leave long surveys"
         )
+
+
+def _hidden(definition: Definition, _project: Project) -> Iterator[Diagnostic]:
+    if isinstance(definition, Survey) and definition.metric_question is not None:
+        metric = definition.question(definition.metric_question)
+        if metric is not None and metric.required and metric.show_if is not None:
+            message = f"the metric question `{metric.id}` is required, but may be hidden"
+            yield _finding(HIDDEN, definition, metric.show_if.at, message, "ask it of everybody: who does not see it has no score")
 
 
 def _labels(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
@@ -111,4 +119,18 @@ LABELS = Check(
     fails='survey: example\nmetric: nps\nquestions:\n  score: {type: nps, ask: "Would you recommend us?", labels: {high: "Surely"}}\n',
     passes='survey: example\nmetric: nps\nquestions:\n  score: {type: nps, ask: "Would you?", labels: {low: "No", high: "Surely"}}\n',
 )
-CHECKS = (SEVERAL, FIRST, REQUIRED, LABELS)
+HIDDEN = Check(
+    code="SND706",
+    severity=Severity.WARNING,
+    title="a required metric question that may be hidden",
+    explanation=(
+        "Everybody is meant to answer the metric question, and its `show_if` keeps it from some: their answers have no score, and those "
+        "who see it are no sample of all. To ask it anyway, write `required: false`."
+    ),
+    one=_hidden,
+    fails=_SURVEY.replace("score:", 'used: {type: yes_no, ask: "Did you use it?"}\n  score:').replace(
+        'us?"}', 'us?", show_if: used == true}'
+    ),
+    passes=_SURVEY,
+)
+CHECKS = (SEVERAL, FIRST, REQUIRED, LABELS, HIDDEN)

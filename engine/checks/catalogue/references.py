@@ -6,6 +6,7 @@ from engine.checks.catalogue.entry import Entry
 from engine.dsl.diagnostics import Severity
 
 _VISIT = "survey: visit\nmetric: nps\nquestions:\n  score: {type: nps, ask: Would you recommend us?}\n"
+_CIRCLE = "  {}\n  late: {{type: yes_no, ask: Late?, show_if: early == true}}\n"
 _CADENCE = "cadence: again\nsurvey: nps_delivery\naudience: buyers\n"
 
 REFERENCES = (
@@ -64,6 +65,23 @@ REFERENCES = (
         explanation="`show_if` and texts read earlier answers. On an earlier page there is no answer yet, so there is nothing to read.",
         fails=_VISIT + "  why: {type: text, ask: Why?, show_if: score <= 6}\npages: [[why], [score]]\n",
         passes=_VISIT + "  why: {type: text, ask: Why?, show_if: score <= 6}\npages: [[score], [why]]\n",
+    ),
+    Entry(
+        code="SND209",
+        title="questions whose conditions go round in a circle",
+        explanation=(
+            "Whether a question is asked depends on its own answer, at once or by way of others, so none of them could ever be asked. "
+            "The first of them is where it is reported, at the name that leads on."
+        ),
+        fails=_VISIT + _CIRCLE.format("early: {type: yes_no, ask: Early?, show_if: late == true}"),
+        passes=_VISIT + _CIRCLE.format("early: {type: yes_no, ask: Early?}"),
+    ),
+    Entry(
+        code="SND210",
+        title="the answer to a later question",
+        explanation="Conditions and texts of a question read what was answered before it. Nobody has answered a later question yet.",
+        fails=_VISIT + "  why: {type: text, ask: Why?, show_if: easy == true}\n  easy: {type: yes_no, ask: Easy?}\n",
+        passes=_VISIT + "  easy: {type: yes_no, ask: Easy?}\n  why: {type: text, ask: Why?, show_if: easy == true}\n",
     ),
     Entry(
         code="SND501",

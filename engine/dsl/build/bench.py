@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, field
 
 from engine.dsl.contract import SURVEY_EVENTS, metric_event, object_events, survey_event
@@ -31,6 +32,15 @@ _DAYS = {"s": 1 / 86400, "m": 1 / 1440, "h": 1 / 24, "d": 1, "bd": 1.4, "w": 7, 
 _LONGEST = 36_600  # days; beyond that the calendar ends
 
 
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """What is said where a name is read that is known, but not here."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
 @dataclass(slots=True)
 class Bench:
     """The state of a build: what the project declares, what other definitions are there, and what was found wrong."""
@@ -43,12 +53,13 @@ class Bench:
     brands: dict[str, Brand] = field(default_factory=dict)
     others: Others = field(default_factory=Others)  # the definitions that it may refer to
     scopes: list[tuple[str, Names]] = field(default_factory=list)  # templates that it uses, with what can be read there
+    absent: MappingT[str, Absent | None] = field(default_factory=dict)  # names that cannot be read where the next expression stands
     used_at: Span | None = None  # where its blueprint is used
     address: str = ""  # of the definition being built
 
     def begin(self, findings: Findings, address: str, used_at: Span | None) -> None:
         self.findings, self.address, self.used_at = findings, address, used_at
-        self.scopes, self.others.noted = [], {}
+        self.scopes, self.others.noted, self.absent = [], {}, {}
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """An error, unless it stands around one that is known: then it may only follow from that."""
@@ -188,6 +199,12 @@ class Bench:
 
     def _report(self, node: Scalar, problem: Problem) -> None:
         span = node.within(problem.offset, problem.length) if node.text.strip() else node.span
+        name = node.text[problem.offset : problem.offset + problem.length]
+        if name in self.absent and (problem.code == "SND302" or node.text.endswith("answer.", 0, problem.offset)):
+            absent = self.absent[name]
+            if absent is not None:
+                self.error(absent.code, absent.message, span, absent.hint)
+            return
         self.error(problem.code, problem.message, span, problem.hint)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.dsl.build.bench import Bench
+from engine.dsl.build.earlier import Order
 from engine.dsl.contract import RESERVED, SCALES, answer_type, answers_to
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
@@ -43,6 +44,7 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
     anonymous, open_ = bool(document.data.get("anonymous", False)), bool(document.data.get("open", False))
     questions: list[Question] = []
     answers: Names = {}  # to the questions so far
+    order = Order(questions_node)
 
     def readable() -> Names:
         return of_questions(bench.objects, about, answers, anonymous=anonymous, open_=open_)
@@ -53,8 +55,9 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
             bench.error(
                 "SND106", f"`{identifier}` has a meaning of its own and cannot be a question", key.span, f"call it `{identifier}_answer`"
             )
-        questions.append(_question(bench, readable(), key, node, is_metric=identifier in measured))
+        questions.append(_question(bench, readable(), key, node, order, is_metric=identifier in measured))
         answers.update(answers_to(questions[-1]))
+    bench.absent = {}
     thanks = _thanks(bench, readable(), document.get("thanks"))
     pages = _pages(bench, questions, document.get("pages"))
     title_node = document.get("title")
@@ -134,17 +137,19 @@ def _metric(bench: Bench, node: Node | None, questions: Mapping) -> tuple[str, s
     return metric, of_type[0]
 
 
-def _question(bench: Bench, names: Names, key: Scalar, node: Mapping, *, is_metric: bool) -> Question:
+def _question(bench: Bench, names: Names, key: Scalar, node: Mapping, order: Order, *, is_metric: bool) -> Question:
     """The question; where something is wrong with it, what later questions need to know of it."""
     kind = str(node.data["type"])
     ask_node = node.get("ask")
     assert ask_node is not None
-    ask = bench.text(ask_node, names)
     show_if = None
     condition = node.get("show_if")
     if condition is not None:
+        bench.absent = order.in_condition(key.text)
         checked = bench.expression(condition, names)
         show_if = checked[0] if checked else None
+    bench.absent = order.in_texts(key.text)
+    ask = bench.text(ask_node, names)
     options, renamed = _options(bench, kind, key, node)
     rows = _rows(bench, kind, key, node)
     for name, kinds in _KEYS_OF.items():

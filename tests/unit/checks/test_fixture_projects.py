@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.checks.catalogue import ENTRIES
 from engine.checks.run import check_project
 from engine.dsl.diagnostics import Diagnostic, Severity
 
@@ -33,6 +34,13 @@ def test_a_defect_is_found_where_it_is_and_nothing_else_is_reported(name: str) -
     for finding in found:
         assert finding.message
         assert finding.span is None or (finding.span.line, finding.span.column) < (finding.span.end_line, finding.span.end_column)
+
+
+def test_every_code_of_the_catalogue_has_a_defect_of_its_own() -> None:
+    seeded = {
+        finding["code"] for name in projects("bad") for finding in json.loads((FIXTURES / "bad" / name / "expected.json").read_text())
+    }
+    assert seeded == set(ENTRIES)
 
 
 @pytest.mark.parametrize("name", projects("good"))

@@ -165,3 +165,25 @@ def test_a_report_goes_where_it_can(tmp_path: Path, written: str, code: str | No
 def test_a_project_and_a_scenario_may_have_had_another_name(tmp_path: Path) -> None:
     scenario = "---\nscenario: s\nrenamed_from: t\nstart: 2026-01-01T00:00:00Z\ntimeline: [{at: 0d}]\n"
     check(tmp_path, PROJECT.replace("project: acme", "project: acme\nrenamed_from: emca") + scenario, None)
+
+
+@pytest.mark.parametrize(
+    ("questions", "code"),
+    [
+        ("a: {type: yes_no, ask: A, show_if: ⟦b⟧ == true}\n  b: {type: yes_no, ask: B}", "SND210"),
+        ("a: {type: yes_no, ask: A, show_if: ⟦b⟧ == true}\n  b: {type: yes_no, ask: B, show_if: a == true}", "SND209"),
+        ("a: {type: yes_no, ask: A, show_if: ⟦a⟧ == true}", "SND209"),
+        ("a: {type: yes_no, ask: A, show_if: score > 3 and answer.⟦b⟧ == true}\n  b: {type: yes_no, ask: B, show_if: a == true}", "SND209"),
+        (
+            "a: {type: yes_no, ask: A, show_if: ⟦b⟧ == true}\n  b: {type: yes_no, ask: B, show_if: c == true}\n"
+            "  c: {type: yes_no, ask: C, show_if: a == true}",
+            "SND209",
+        ),
+        ('a: {type: yes_no, ask: "A {{ ⟦b⟧ }}"}\n  b: {type: yes_no, ask: B}', "SND210"),
+        ("a: {type: number, ask: A, validate: ⟦b⟧ > 3}\n  b: {type: number, ask: B}", "SND210"),
+        ("a: {type: info, ask: A}\n  b: {type: yes_no, ask: B, show_if: ⟦a⟧ == true}", "SND302"),
+        ("a: {type: yes_no, ask: A}\n  b: {type: yes_no, ask: B, show_if: a == true}", None),
+    ],
+)
+def test_a_question_reads_earlier_answers_alone(tmp_path: Path, questions: str, code: str | None) -> None:
+    check(tmp_path, f"{PROJECT}{QUESTIONS}  {questions}\n", code)
