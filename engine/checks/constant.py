@@ -10,7 +10,7 @@ from engine.checks.walk import conditions
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model import terms as t
 from engine.model.definitions import Definition, Project, address
-from engine.rules.analysis.domains import constant_operands
+from engine.rules.analysis.verdicts import constant_operands
 
 
 def _constant(term: t.Term) -> list[tuple[t.Term, bool]]:

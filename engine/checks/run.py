@@ -7,7 +7,7 @@ from collections.abc import Mapping as MappingT
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checks import constant, contrast, ignore, languages, margin, method, personal, unused
+from engine.checks import constant, contrast, dead, gaps, ignore, languages, margin, method, overlaps, personal, unused
 from engine.checks.check import Check
 from engine.dsl import source
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
@@ -24,6 +24,9 @@ CHECKS: tuple[Check, ...] = (
     contrast.CHECK,
     *method.CHECKS,
     margin.CHECK,
+    gaps.GAP,
+    *overlaps.CHECKS,
+    dead.CHECK,
 )
 _BY_CODE = {check.code: check for check in CHECKS}
 _CODES = frozenset(_BY_CODE)

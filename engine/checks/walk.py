@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.dsl.source import FOLDERS, PROJECT_FILE
 from engine.model.definitions import Audience, Automation, Cadence, Definition, Project, Step, Survey
+from engine.model.span import Span
 from engine.model.terms import Expression
 from engine.model.texts import Template, Text
+from engine.rules.steps import positions
+
+
+def file_order(span: Span) -> tuple[object, ...]:
+    """A key that sorts places as their files are read: the project's file, then folder by folder."""
+    folder = span.file.split("/")[0]
+    rank = -1 if span.file == PROJECT_FILE else FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
+    return rank, span.file.split("/"), span.line, span.column
 
 
 def steps(of: tuple[Step, ...]) -> Iterator[Step]:
     """Every step, those of branches and of failures too."""
-    for step in of:
-        yield step
-        for inner in (step.then, step.otherwise, step.on_timeout, step.on_failure):
-            if inner:
-                yield from steps(inner)
+    return (step for _, step in positions(of))
 
 
 def conditions(definition: Definition) -> Iterator[tuple[str, Expression]]:

@@ -20,6 +20,7 @@ from engine.dsl.expressions.unparse import unparse
 from engine.model.codec import fingerprint, joint_fingerprint
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, EventType, MessageTemplate, Step, Survey, address
 from engine.model.terms import Expression
+from engine.rules.steps import positions
 
 
 def event_types(definitions: Definitions) -> dict[str, EventType]:
@@ -30,21 +31,6 @@ def event_types(definitions: Definitions) -> dict[str, EventType]:
 def fingerprint_of(definitions: Definitions) -> str:
     """A hash of what the project means, the same as of its deployment: moving or reformatting a file does not change it."""
     return joint_fingerprint({name: fingerprint(definition) for name, definition in definitions.by_address().items()})
-
-
-def branches(step: Step) -> Iterator[tuple[str, tuple[Step, ...]]]:
-    """The branches of a step that are not empty, by the key that they stand under."""
-    for name, inner in (("then", step.then), ("else", step.otherwise), ("on_timeout", step.on_timeout), ("on_failure", step.on_failure)):
-        if inner:
-            yield name, inner
-
-
-def positions(steps: tuple[Step, ...], prefix: str = "") -> Iterator[tuple[str, Step]]:
-    """Every step with its position, ``2/on_timeout/0``, in the order in which they are written."""
-    for number, step in enumerate(steps):
-        yield f"{prefix}{number}", step
-        for name, inner in branches(step):
-            yield from positions(inner, f"{prefix}{number}/{name}/")
 
 
 def build_graph(definitions: Definitions) -> nx.DiGraph[str]:

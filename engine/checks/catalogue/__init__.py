@@ -25,6 +25,7 @@ _GROUPS = {
     "5": "Secrets",
     "6": "Privacy and accessibility",
     "7": "Survey method",
+    "8": "Rules together",
     "9": "What the project says about findings",
 }
 

@@ -1,147 +1,191 @@
-"""Conditions over all the values that their names can have.
+"""Conditions over all the values that their variables can have.
 
-A condition is cut into variables: paths that are compared with constants, and whatever else has a value of its own (a call, a
-comparison of two paths). Each variable gets representatives of its domain; between two neighbouring constants all numbers
-behave alike, so one stands for all. What has too many combinations is left undecided, never guessed.
+Each variable gets representatives of its domain; between two neighbouring constants all numbers behave alike, so one stands for
+all. A conjunction of tests is then a cube: for each variable that it restricts, the set of values that are left, as the bits of an
+integer. A cube without a value left for some variable holds never; all else about conditions is a question about bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise, product
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-from engine.dsl.expressions.interpret import evaluate
 from engine.model import terms as t
-from engine.model.types import BOOLEAN, Type
+from engine.model.types import Type
+from engine.rules.analysis.leaves import MOST, Condition, Leaf, Variable
 
-MAX_CASES = 20_000
-_OTHER = "\0any other text"
-
-Case = Mapping[tuple[str, ...], object]
-
-
-class Undecidable(Exception):  # noqa: N818  # no error: the answer is "cannot tell"
-    """The condition has too many cases to look at."""
-
-
-def verdict(term: t.Term, within: t.Term | None = None) -> bool | None:
-    """True or False where the condition always is; None where it depends on the data, or cannot be told.
-
-    ``within`` is the condition that it is an operand of: what may be missing there may be missing here, guarded or not.
-    """
-    absent = frozenset(load.path for load in t.loads(within or term) if load.type.optional)
-    try:
-        rewritten, cases = _cases(term, absent)
-    except Undecidable:
-        return None
-    seen = {value for case in cases if (value := _value(rewritten, case)) is not None}
-    return seen.pop() if len(seen) == 1 else None
+Cube = Mapping[str, int]  # variable → the values that are left, bit by bit; a variable that is not in it may have any
+OTHER = "\0any other text"
+_TESTS: Mapping[str, Callable[[object, object], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,  # type: ignore[dict-item]  # the checker lets only ordered values of like types come here
+    "<=": operator.le,  # type: ignore[dict-item]  # likewise
+    ">": operator.gt,  # type: ignore[dict-item]  # likewise
+    ">=": operator.ge,  # type: ignore[dict-item]  # likewise
+}
 
 
-def _value(term: t.Term, case: Case) -> bool | None:
-    """None where the term has no value in this case: a guard in front of it rules the case out."""
-    try:
-        return bool(evaluate(term, _scope(case)))
-    except TypeError:
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What is known of a survey's answers beyond their types."""
+
+    metric: Variable | None  # the question that measures
+    classes: tuple[tuple[object, str | None, str | None], ...] = ()  # its values, each with its category and sentiment
+    shown: tuple[tuple[str, Condition], ...] = ()  # questions with `show_if`: they have no answer, or it holds
 
 
-def constant_operands(term: t.Term, within: t.Term | None = None) -> Iterator[tuple[t.Term, bool]]:
-    """The smallest operands of `and` and `or` that are always true or always false, with which. Links of a chain are one."""
-    inner = term.operands if isinstance(term, t.Or) or (isinstance(term, t.And) and not term.chain) else ()
-    found = False
-    for operand in inner:
-        for item in constant_operands(operand, within or term):
-            found = True
-            yield item
-    if not found:
-        always = verdict(term, within)
-        if always is not None:
-            yield term, always
+class Space:
+    """The variables of conditions that are looked at together, and what each can be."""
+
+    def __init__(self, conditions: Iterable[Condition], answers: Answers | None = None) -> None:
+        self.variables: dict[str, Variable] = {}
+        self._constants: dict[str, set[t.Value]] = {}
+        self._values: dict[str, list[object]] = {}
+        self._masks: dict[Leaf, int] = {}
+        self._shown: dict[str, list[Cube]] = {}
+        # Variables that are a function of another one.
+        self._derived: dict[str, dict[object, str | None]] = {}
+        self.metric: str | None = None
+        for condition in conditions:
+            self._take(condition)
+        if answers is not None:
+            self._know(answers)
+
+    def _take(self, condition: Condition) -> None:
+        for variable in condition.variables:
+            self.note(variable)
+        for cube in condition.cubes or ():
+            for leaf in cube:
+                self._constants.setdefault(leaf.variable, set()).update((*leaf.constants, leaf.fallback))
+
+    def _know(self, answers: Answers) -> None:
+        if answers.metric is not None:
+            self.metric = answers.metric.name
+            self.note(answers.metric)
+            self._derived["answer.category"] = {value: category for value, category, _ in answers.classes}
+            self._derived["answer.sentiment"] = {value: feeling for value, _, feeling in answers.classes}
+        shown = [(name, condition) for name, condition in answers.shown if name in self.variables]
+        for _, condition in shown:
+            self._take(condition)
+        for name, condition in shown:
+            cubes = self.cubes(condition)
+            if cubes is not None:
+                self._shown[name] = cubes
+
+    def note(self, variable: Variable) -> None:
+        """Where one may be missing by one condition's types and not by another's, it may."""
+        known = self.variables.get(variable.name)
+        if known is None or (variable.type.optional and not known.type.optional):
+            self.variables[variable.name] = variable
+
+    def values(self, name: str) -> list[object]:
+        """The representatives of a variable's domain; bit n of a mask is the n-th."""
+        found = self._values.get(name)
+        if found is None:
+            kind = self.variables[name].type
+            constants = [c for c in self._constants.get(name, ()) if c is not None]
+            found = self._values[name] = [*_values(kind, constants), *([None] if kind.optional else [])]
+        return found
+
+    def mask(self, leaf: Leaf) -> tuple[str, int]:
+        """The variable that a leaf restricts, and the values for which it holds."""
+        derived = self._derived.get(leaf.variable)
+        name = leaf.variable if derived is None or self.metric is None else self.metric
+        found = self._masks.get(leaf)
+        if found is None:
+            values = self.values(name)
+            found = bits(self.holds(leaf, value if derived is None else derived.get(value)) for value in values)
+            self._masks[leaf] = found
+        return name, found
+
+    @staticmethod
+    def holds(leaf: Leaf, value: object) -> bool:
+        """Whether a leaf holds for a value; neither it nor its opposite does where it has none: a guard rules that out."""
+        if value is None:
+            value = leaf.fallback
+        match leaf.op:
+            case "true":
+                return bool(value) is leaf.holds
+            case "none":
+                return (value is None) is leaf.holds
+            case "in":
+                return (value in leaf.constants) is leaf.holds
+        if value is None and leaf.op not in ("==", "!="):
+            return False
+        return _TESTS[leaf.op](value, leaf.constants[0]) is leaf.holds
+
+    def cubes(self, condition: Condition) -> list[Cube] | None:
+        """The alternatives of a condition that can hold; None where it was too long to be analysed."""
+        if condition.cubes is None:
+            return None
+        found: list[Cube] = []
+        for leaves in condition.cubes:
+            cube: dict[str, int] = {}
+            for leaf in leaves:
+                name, mask = self.mask(leaf)
+                cube[name] = cube.get(name, -1) & mask
+            if all(cube.values()):
+                found += self._where_shown(cube)
+        return _merged(found) if len(found) > 1 else found
+
+    def _where_shown(self, cube: Cube) -> list[Cube]:
+        """The cube, without the answers to questions that are not asked there."""
+        found, open_, done = [cube], [name for name in cube if name in self._shown], set[str]()
+        while open_ and len(found) < MOST:
+            name = open_.pop()
+            done.add(name)
+            found = [both for a in found for b in self._shown[name] if (both := intersection(a, b)) is not None]
+            open_ += [other for a in found for other in a if other in self._shown and other not in done and other not in open_]
+        return found
+
+    def excludes_a_value(self, name: str, mask: int) -> bool:
+        """Whether a mask rules out more than that the value is missing."""
+        return any(value is not None and not mask >> number & 1 for number, value in enumerate(self.values(name)))
+
+    def shown(self, name: str, mask: int) -> list[object]:
+        """The values that a mask stands for."""
+        return [value for number, value in enumerate(self.values(name)) if mask >> number & 1]
 
 
-def _scope(case: Case) -> dict[str, object]:
-    return {path[0]: value for path, value in case.items()}
+def bits(flags: Iterable[bool]) -> int:
+    """An integer whose n-th bit is the n-th flag."""
+    return sum(1 << number for number, flag in enumerate(flags) if flag)
 
 
-def _cases(term: t.Term, absent: frozenset[tuple[str, ...]]) -> tuple[t.Term, Iterator[Case]]:
-    """The term over plain variables, and every combination of their representatives."""
-    variables = _Variables(absent)
-    rewritten = variables.rewrite(term)
-    domains = [(name, variables.domain(name)) for name in variables.types]
-    count = 1
-    for _, values in domains:
-        count *= len(values)
-        if count > MAX_CASES:
-            raise Undecidable
-    names = [(name,) for name, _ in domains]
-    return rewritten, (dict(zip(names, values, strict=True)) for values in product(*(values for _, values in domains)))
+def _merged(cubes: list[Cube]) -> list[Cube]:
+    """Fewer cubes for the same: two that differ in one variable are one."""
+    found: list[Cube] = []
+    for cube in cubes:
+        at = 0
+        while at < len(found):
+            other = found[at]
+            differing = [name for name in cube if cube[name] != other.get(name)] if cube.keys() == other.keys() else None
+            if differing is not None and len(differing) <= 1:
+                cube = {name: mask | other[name] for name, mask in cube.items()}
+                del found[at]
+                at = 0
+            else:
+                at += 1
+        found.append(cube)
+    return found
 
 
-class _Variables:
-    """Gives every part of a condition with a value of its own a name."""
-
-    def __init__(self, absent: frozenset[tuple[str, ...]]) -> None:
-        self._absent = absent
-        self.types: dict[str, Type] = {}
-        self._constants: dict[str, list[t.Value]] = {}
-        self._names: dict[t.Term, str] = {}
-
-    def rewrite(self, term: t.Term) -> t.Term:
-        match term:
-            case t.Constant():
-                return term
-            case t.Not():
-                return t.Not(type=BOOLEAN, operand=self.rewrite(term.operand))
-            case t.And():
-                return t.And(type=BOOLEAN, operands=tuple(self.rewrite(operand) for operand in term.operands))
-            case t.Or():
-                return t.Or(type=BOOLEAN, operands=tuple(self.rewrite(operand) for operand in term.operands))
-            case t.IsNone():
-                return t.IsNone(type=BOOLEAN, operand=self._variable(term.operand))
-            case t.Compare():
-                return self._compare(term)
-            case t.Within() if isinstance(term.collection, t.Listing) and all(isinstance(i, t.Constant) for i in term.collection.items):
-                constants = [item.value for item in term.collection.items if isinstance(item, t.Constant)]
-                return t.Within(type=BOOLEAN, item=self._variable(term.item, *constants), collection=term.collection)
-            case t.Default() if isinstance(term.fallback, t.Constant) and term.type.kind == "boolean":
-                return t.Default(type=BOOLEAN, operand=self._variable(term.operand), fallback=term.fallback)
-        return self._variable(term)
-
-    def _compare(self, term: t.Compare) -> t.Term:
-        for side, other in ((term.left, term.right), (term.right, term.left)):
-            if isinstance(other, t.Constant):
-                if isinstance(side, t.Constant):
-                    return term
-                inner = self._operand(side, other.value)
-                left, right = (inner, other) if side is term.left else (other, inner)
-                return t.Compare(type=BOOLEAN, op=term.op, left=left, right=right)
-        # Two values that depend on the data: their comparison may come out either way.
-        return self._variable(term)
-
-    def _operand(self, term: t.Term, constant: t.Value) -> t.Term:
-        if isinstance(term, t.Default) and isinstance(term.fallback, t.Constant):
-            inner = self._variable(term.operand, constant, term.fallback.value)
-            return t.Default(type=term.type, operand=inner, fallback=term.fallback)
-        return self._variable(term, constant)
-
-    def _variable(self, term: t.Term, *constants: t.Value) -> t.Term:
-        if isinstance(term, t.Constant):
-            return term
-        name = self._names.setdefault(term, f"v{len(self._names)}") if not isinstance(term, t.Load) else ".".join(term.path)
-        # The same path may be guarded in one place and not in another: the wider type counts.
-        wide = isinstance(term, t.Load) and term.path in self._absent
-        self.types[name] = term.type.maybe() if wide else term.type
-        self._constants.setdefault(name, []).extend(c for c in constants if c is not None)
-        return t.Load(type=term.type, path=(name,))
-
-    def domain(self, name: str) -> list[object]:
-        kind, constants = self.types[name], self._constants[name]
-        values = _values(kind, constants)
-        return [*values, None] if kind.optional else values
+def intersection(a: Cube, b: Cube) -> Cube | None:
+    """What holds in both; None where nothing does."""
+    found = dict(a)
+    for name, mask in b.items():
+        both = found.get(name, -1) & mask
+        if not both:
+            return None
+        found[name] = both
+    return found
 
 
-def _values(kind: Type, constants: list[t.Value]) -> list[object]:
+def _values(kind: Type, constants: Iterable[t.Value]) -> Sequence[object]:
     if kind.kind == "boolean":
         return [True, False]
     if kind.kind == "one_of":
@@ -149,19 +193,14 @@ def _values(kind: Type, constants: list[t.Value]) -> list[object]:
     if kind.is_number:
         return _numbers(kind, [c for c in constants if isinstance(c, (int, float))])
     if kind.is_text:
-        return [*dict.fromkeys(c for c in constants if isinstance(c, str)), _OTHER]
-    return [_OTHER]  # dates, lists, objects: all that counts here is whether they are there
+        return [*sorted(c for c in constants if isinstance(c, str)), OTHER]
+    return [OTHER]  # dates, lists, objects: all that counts here is whether they are there
 
 
-def _numbers(kind: Type, constants: list[int | float]) -> list[object]:
+def _numbers(kind: Type, constants: list[int | float]) -> Sequence[object]:
     if kind.range is not None and kind.kind == "integer":
         return list(range(kind.range[0], kind.range[1] + 1))
     cuts = sorted(set(constants)) or [0]
-    found: list[object] = [cuts[0] - 1, cuts[-1] + 1, *cuts]
-    for low, high in pairwise(cuts):
-        middle = (low + high) / 2
-        if kind.kind == "number":
-            found.append(middle)
-        elif int(low) + 1 < high:
-            found.append(int(low) + 1)
-    return found
+    if kind.kind == "integer":
+        return sorted({near + step for cut in cuts for near in (math.floor(cut), math.ceil(cut)) for step in (-1, 0, 1)})
+    return sorted([cuts[0] - 1, *cuts, *((low + high) / 2 for low, high in pairwise(cuts)), cuts[-1] + 1])

@@ -1,0 +1,75 @@
+"""SND804: branches that are never taken, given what holds where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.checks.check import Check
+from engine.dsl.diagnostics import Diagnostic, Severity
+from engine.model.definitions import Automation, Definition, Project, address
+from engine.model.span import Span
+from engine.rules.analysis.domains import Space
+from engine.rules.analysis.reach import Reached, reached
+from engine.rules.analysis.verdicts import constant_operands, verdict
+from engine.rules.steps import positions
+
+
+def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
+    if not isinstance(definition, Automation) or all(
+        step.condition is None and step.action != "stop" for _, step in positions(definition.then)
+    ):
+        return
+    found = {place.position: place for place in reached(definition, frozenset(project.objects))}
+    for place in found.values():
+        yield from (_finding(definition, span, message) for span, message in _of_condition(place))
+    for position, step in positions(definition.then):
+        before, _, number = position.rpartition("/")
+        previous = f"{before}{'/' if before else ''}{int(number) - 1}"
+        if position not in found and previous in found:
+            yield _finding(definition, step.at, "this step is never taken: the run ends before it")
+
+
+def _of_condition(place: Reached) -> Iterator[tuple[Span, str]]:
+    own = place.step.condition
+    if own is None or Space([place.given]).cubes(place.given) == []:  # what cannot be reached was reported further up
+        return
+    for term, always in constant_operands(own.term, None, place.given, place.name):
+        if verdict(term, own.term) is not None:
+            continue  # it is so everywhere, and reported as that
+        if not always:
+            yield own.place(term.offset), "this never holds here, given the conditions around it"
+        elif term is own.term and place.step.otherwise:
+            yield own.place(term.offset), "this always holds here, given the conditions around it, so its `else` never happens"
+
+
+def _finding(automation: Automation, span: Span, message: str) -> Diagnostic:
+    return Diagnostic(
+        code=CHECK.code,
+        severity=CHECK.severity,
+        message=message,
+        file=span.file,
+        span=span,
+        hint="delete what never happens, or mend the condition",
+        address=address(automation),
+    )
+
+
+_RESCUE = """automation: rescue
+when: survey.nps_delivery.answered
+if: score <= 6
+then:
+  - ticket: {title: "{{ contact.name }}: {{ score }}"}
+"""
+CHECK = Check(
+    code="SND804",
+    severity=Severity.WARNING,
+    title="an automation or a branch that is never taken",
+    explanation=(
+        "The condition can hold, but not where it stands: the automation's own `if`, the branches around it and a `stop` before it "
+        "leave no data for it. Objects are read anew behind a wait and behind an update, so what was known of them does not count there. "
+        "Of an automation on an answer, the survey counts too: which scores belong to a category, and when a question is asked."
+    ),
+    one=_one,
+    fails=_RESCUE + "    if: score >= 9\n",
+    passes=_RESCUE + "    if: score <= 3\n",
+)

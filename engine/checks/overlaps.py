@@ -1,0 +1,172 @@
+"""SND802 and SND803: the same action twice for one answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.checks.check import Check
+from engine.checks.gaps import named
+from engine.checks.walk import file_order, templates
+from engine.dsl.diagnostics import Diagnostic, Severity
+from engine.model.definitions import Automation, Definition, Project, Step, Survey, address
+from engine.model.span import Span
+from engine.rules.analysis.answers import answers_of
+from engine.rules.analysis.domains import Answers, Cube, Space
+from engine.rules.analysis.leaves import Condition
+from engine.rules.analysis.overlaps import Meeting, meetings
+from engine.rules.analysis.reach import reached
+
+_ANSWERS = ("answered", "edited")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Action:
+    what: str  # two of one name are the same action
+    says: str  # an update with the same value twice does no harm
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    automation: str  # address
+    events: tuple[str, ...]  # all that start it
+    actions: tuple[_Action, ...]
+    at: Span  # of its `if`
+    order: Span  # of the automation
+
+
+def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, Answers | _Rule]]:
+    objects = frozenset(project.objects)
+    if isinstance(definition, Survey):
+        yield from ((f"survey.{definition.name}.{verb}", answers_of(definition, objects)) for verb in _ANSWERS)
+    elif isinstance(definition, Automation):
+        events = [event for event in definition.when if event.startswith("survey.") and event.endswith(_ANSWERS)]
+        if events:
+            rule = _Rule(
+                automation=address(definition),
+                events=definition.when,
+                actions=tuple(_actions(definition, objects)),
+                at=definition.condition.at if definition.condition is not None else definition.at,
+                order=definition.at,
+            )
+            yield from ((event, rule) for event in events)
+
+
+def _actions(automation: Automation, objects: frozenset[str]) -> Iterator[_Action]:
+    """What surely happens where its conditions hold: not what follows a time-out or a failure."""
+    for place in reached(automation, objects):
+        if place.certain:
+            for what, says in _named(place.step):
+                yield _Action(what=what, says=says, when=place.taken)
+
+
+def _named(step: Step) -> Iterator[tuple[str, str]]:
+    content = step.content
+    match step.action:
+        case "update":
+            for kind, fields in content.items():
+                for field, value in fields.items() if isinstance(fields, Mapping) else ():
+                    yield f"update {kind}.{field}", " ".join(template.text for template in templates(value))
+        case "ask" | "emit":
+            yield f"{step.action} {content['survey' if step.action == 'ask' else 'event']}", ""
+        case "ticket" | "task" | "email" | "sms" | "message" | "webhook" | "comment" | "incentive":
+            target = content.get("to") or content.get("on") or content.get("pool")
+            to = target if isinstance(target, str) else " ".join(template.text for template in templates(target))
+            yield f"{step.action}{f' via {step.via}' if step.via is not None else ''}{f' to {to}' if to else ''}", ""
+
+
+def _judge(group: str, facts: Sequence[Answers | _Rule], _project: Project) -> Iterator[Diagnostic]:
+    answers = next((fact for fact in facts if isinstance(fact, Answers)), None)
+    rules = sorted((fact for fact in facts if isinstance(fact, _Rule)), key=lambda rule: file_order(rule.order))
+    if len(rules) < 2:
+        return
+    space = Space((action.when for rule in rules for action in rule.actions), answers)
+    by_action: dict[str, dict[int, list[_Action]]] = defaultdict(dict)
+    for number, rule in enumerate(rules):
+        for action in rule.actions:
+            by_action[action.what].setdefault(number, []).append(action)
+    worst: dict[int, tuple[str, Meeting, list[int]]] = {}
+    for what, doing in by_action.items():
+        numbers = list(doing)
+        if len(numbers) < 2:
+            continue
+        # The same value written twice does no harm.
+        says = {number: {action.says for action in actions} if what.startswith("update ") else number for number, actions in doing.items()}
+        cubes = [[cube for action in doing[number] for cube in space.cubes(action.when) or ()] for number in numbers]
+        for meeting in meetings(space, cubes):
+            later = numbers[meeting.rule]
+            earlier = [numbers[at] for at in meeting.earlier if says[numbers[at]] != says[later]]
+            if earlier and (later not in worst or (meeting.covers and not worst[later][1].covers)):
+                worst[later] = what, meeting, earlier
+    for later, (what, meeting, earlier) in worst.items():
+        others = [rules[number] for number in earlier]
+        # Rules that share several events are judged behind the first of these.
+        if group == min(event for event in rules[later].events if event in others[0].events and event.endswith(_ANSWERS)):
+            yield _finding(space, rules[later], others, what, meeting)
+
+
+def _finding(space: Space, rule: _Rule, earlier: Sequence[_Rule], what: str, meeting: Meeting) -> Diagnostic:
+    others = ", ".join(f"`{other.automation}`" for other in earlier) + (" and others" if meeting.more else "")
+    check = SHADOWED if meeting.covers else OVERLAP
+    if meeting.shadowed:
+        message = f"whenever this holds, `{earlier[0].automation}` holds too, and both do `{what}`"
+    elif meeting.shadows:
+        message = f"whenever `{earlier[0].automation}` holds, this holds too, and both do `{what}`"
+    else:
+        message = f"{_where(space, meeting.where)} {others} {'holds' if len(earlier) == 1 else 'hold'} too, and each does `{what}`"
+    return Diagnostic(
+        code=check.code,
+        severity=check.severity,
+        message=message,
+        file=rule.at.file,
+        span=rule.at,
+        hint="one answer would be handled twice: narrow one of the conditions, or leave the action to one of them",
+        address=rule.automation,
+    )
+
+
+def _where(space: Space, cube: Cube) -> str:
+    if space.metric is None or space.metric not in cube:
+        return "where this holds,"
+    return f"for a `{space.metric.removeprefix('answer.')}` of {named(space.shown(space.metric, cube[space.metric]))},"
+
+
+_FIRST = """automation: sorry
+when: survey.nps_delivery.answered
+if: score <= 6
+then: [{ticket: {title: "{{ contact.name }}: {{ score }}"}}]
+---
+automation: ask_passive
+when: survey.nps_delivery.answered
+"""
+_THEN = 'then: [{ticket: {title: "Call {{ contact.name }}"}}]\n'
+OVERLAP = Check(
+    code="SND802",
+    severity=Severity.WARNING,
+    title="one answer handled twice",
+    explanation=(
+        "Two automations on an answer hold for the same scores and do the same: two tickets in one desk, two mails to one person, two "
+        "values for one field. Most often a bound belongs to both (`<= 6` and `>= 6`). What two different actions do is nobody's business, "
+        "and where it cannot be told whether the conditions meet, nothing is said."
+    ),
+    facts=_facts,
+    judge=_judge,
+    whole=True,
+    fails=_FIRST + "if: score in [6, 7, 8]\n" + _THEN,
+    passes=_FIRST + "if: score in [7, 8]\n" + _THEN,
+)
+# Found together with overlaps, since it is the worst of them.
+SHADOWED = Check(
+    code="SND803",
+    severity=Severity.WARNING,
+    title="an automation that another one covers",
+    explanation=(
+        "Of two automations on an answer that do the same, one holds only where the other holds too: whatever it was meant to handle is "
+        "handled already, or is handled again by the wider one."
+    ),
+    fails=_FIRST + 'if: score <= 3 and contact.tier == "vip"\n' + _THEN,
+    passes=_FIRST + 'if: score > 6 and contact.tier == "vip"\n' + _THEN,
+)
+CHECKS = (OVERLAP, SHADOWED)

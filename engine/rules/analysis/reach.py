@@ -1,0 +1,104 @@
+"""What must hold for each step of an automation to be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from engine.model import terms as t
+from engine.model.definitions import Automation, Step
+from engine.rules.analysis.leaves import ALWAYS, Condition, Path, Reader, joint
+from engine.rules.steps import positions
+
+Naming = Callable[[Path], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A step, and where it stands among conditions. ``given`` is what holds wherever the step's own `if` is asked."""
+
+    position: str
+    step: Step
+    given: Condition
+    name: Naming  # of the paths that its `if` reads
+    certain: bool  # False behind a time-out or a failure: that depends on others
+
+    @property
+    def taken(self) -> Condition:
+        """What holds where the step is taken."""
+        return joint(self.given, read(self.step.condition.term, self.name)) if self.step.condition is not None else self.given
+
+
+def read(term: t.Term, name: Naming, *, holds: bool = True) -> Condition:
+    return Reader(name).condition(term, holds=holds)
+
+
+def naming(automation: Automation, objects: frozenset[str], moment: int = 0) -> Naming:
+    """What paths are called, so that one name stands for one value.
+
+    An answer's bare id is that of the answer. Objects and the results of steps are read anew at each step, so behind whatever may
+    change them (a wait, an update) they are others: ``moment`` counts these, and nobody else's automation looks at the same moment.
+    """
+    answered = all(_is_answer(event) for event in automation.when)
+    results = {step.name for _, step in positions(automation.then) if step.name is not None}
+
+    def name(path: Path) -> str:
+        root = path[0]
+        if root in objects or root in results:
+            return ".".join(path) if not moment and root in objects else f"{'.'.join(path)} of {automation.name} at {moment}"
+        if answered and root not in ("answer", "event", "invitation"):
+            return "answer." + ".".join(path)
+        return ".".join(path)
+
+    return name
+
+
+def _is_answer(event: str) -> bool:
+    parts = event.split(".")
+    return parts[0] == "survey" and parts[-1] in ("answered", "edited")
+
+
+def reached(automation: Automation, objects: frozenset[str]) -> Iterator[Reached]:
+    """Every step that can be reached by its place; what stands behind a `stop` cannot. ``objects``: of the data contract."""
+    given = ALWAYS if automation.condition is None else read(automation.condition.term, naming(automation, objects))
+    walk = _Walk(automation, objects)
+    walk.steps(automation.then, "", given, certain=True)
+    yield from walk.found
+
+
+class _Walk:
+    def __init__(self, automation: Automation, objects: frozenset[str]) -> None:
+        self._automation = automation
+        self._objects = objects
+        self._moment = 0
+        self.found: list[Reached] = []
+
+    def steps(self, steps: tuple[Step, ...], prefix: str, given: Condition, *, certain: bool) -> Condition | None:
+        """What holds behind the steps; None where the run ends in them."""
+        for number, step in enumerate(steps):
+            behind = self._step(step, f"{prefix}{number}", given, certain=certain)
+            if behind is None:
+                return None
+            given = behind
+        return given
+
+    def _step(self, step: Step, at: str, given: Condition, *, certain: bool) -> Condition | None:
+        name = naming(self._automation, self._objects, self._moment)
+        self.found.append(Reached(at, step, given, name, certain))
+        holds = read(step.condition.term, name) if step.condition is not None else ALWAYS
+        fails = read(step.condition.term, name, holds=False) if step.condition is not None else Condition(())
+        taken, passed = joint(given, holds), joint(given, fails)
+        if step.action == "stop":
+            return passed if step.condition is not None else None
+        if step.action == "if":
+            after_then = self.steps(step.then, f"{at}/then/", taken, certain=certain)
+            after_else = self.steps(step.otherwise, f"{at}/else/", passed, certain=certain)
+            if after_then is None or after_else is None:
+                given = passed if after_else is not None else taken
+                if after_then is None and after_else is None:
+                    return None
+        self.steps(step.on_timeout, f"{at}/on_timeout/", taken, certain=False)
+        self.steps(step.on_failure, f"{at}/on_failure/", taken, certain=False)
+        if step.action in ("wait", "wait_for", "update") or step.name is not None:
+            self._moment += 1
+        return given

@@ -1,0 +1,129 @@
+"""What automations on one survey's answers leave out, do twice or can never do; and what is passed over in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.checks.run import check_project
+
+PROJECT = """project: shop
+languages: [en]
+objects:
+  contact: {name: text, email: optional email, tier: [standard, vip], last_nps: optional integer, mrr: optional number}
+events:
+  case.reviewed: {object: contact}
+connections:
+  mail: {use: smtp, host: smtp.shop.test, from: "Shop <cx@shop.test>"}
+  desk: {use: zendesk, url: "https://shop.zendesk.test", user: {env: U}, token: {env: T}}
+---
+survey: nps
+metric: nps
+questions:
+  score: {type: nps, ask: "Would you?"}
+  reason: {type: text, ask: "Why?", show_if: score <= 6}
+---
+survey: site
+metric: gcr
+questions: {goal: {type: gcr, ask: "Did you reach your goal?"}}
+"""
+TICKET = "then: [{ticket: {title: '{{ contact.name }}'}}]"
+MAIL = "then: [{email: {subject: Thanks, body: 'Thanks.'}}]"
+
+
+def found(root: Path, *automations: str, when: str = "survey.nps.answered") -> list[tuple[str, str]]:
+    documents = [
+        f"automation: a{number}\n{'' if 'when:' in text else f'when: {when}'}\n{text}\n" for number, text in enumerate(automations)
+    ]
+    (root / "sounding.yaml").write_text("---\n".join([PROJECT, *documents]), encoding="utf-8")
+    findings = check_project(root).findings
+    assert not findings.errors, findings.items
+    return [(item.code, item.address or "") for item in findings.sorted()]
+
+
+def message(root: Path, code: str) -> str:
+    return next(item.message for item in check_project(root).findings.items if item.code == code)
+
+
+def test_scores_between_two_automations_are_named(tmp_path: Path) -> None:
+    assert found(tmp_path, f"if: score <= 3\n{TICKET}", f"if: score in [5, 9, 10]\n{MAIL}") == [("SND801", "survey.nps")]
+    assert message(tmp_path, "SND801") == "no automation handles a `score` of 4, 6 to 8"
+
+
+def test_a_gap_is_one_of_categories_too(tmp_path: Path) -> None:
+    automations = [f"if: goal == 'no'\n{TICKET}", f"if: answer.category == 'yes'\n{MAIL}"]
+    assert found(tmp_path, *automations, when="survey.site.answered") == [("SND801", "survey.site")]
+    assert message(tmp_path, "SND801") == 'no automation handles a `goal` of "partly"'
+
+
+@pytest.mark.parametrize(
+    "automations",
+    [
+        [f"if: score <= 6\n{TICKET}"],  # nothing to be between
+        [f"if: score <= 6\n{TICKET}", "then: [{update: {contact: {last_nps: '{{ score }}'}}}]"],
+        [f"if: score <= 6\n{TICKET}", f"if: answer.sentiment != 'negative'\n{MAIL}"],
+        [f"if: score <= 6\n{TICKET}", f"if: score > 6 and contact.tier == 'vip'\n{MAIL}"],
+        [f"if: score <= 6\n{TICKET}", f"if: days_since(today()) > 3\n{MAIL}"],
+        [f"when: survey.*.answered\nif: answer.sentiment == 'negative'\n{TICKET}", f"if: score > 6\n{MAIL}"],
+    ],
+)
+def test_no_gap_where_every_score_may_be_handled(tmp_path: Path, automations: list[str]) -> None:
+    assert [code for code, _ in found(tmp_path, *automations)] == []
+
+
+def test_an_overlap_is_found_in_branches_and_behind_waits(tmp_path: Path) -> None:
+    first = "then:\n - wait: 1d\n - if: score <= 6\n   then: [{ticket: {title: A}}]"
+    second = (
+        "if: score >= 6\nthen:\n - if: contact.tier == 'vip'\n   then: [{ticket: {title: B}}]\n   else: [{email: {subject: A, body: B}}]"
+    )
+    assert found(tmp_path, first, second) == [("SND802", "automation.a1")]
+    assert message(tmp_path, "SND802") == "for a `score` of 6, `automation.a0` holds too, and each does `ticket via desk`"
+
+
+def test_each_later_automation_has_one_finding_that_names_the_earlier_ones(tmp_path: Path) -> None:
+    automations = [f"if: score in [{n}, {n + 1}]\n{TICKET}" for n in range(3)]
+    assert found(tmp_path, *automations) == [("SND801", "survey.nps"), ("SND802", "automation.a1"), ("SND802", "automation.a2")]
+
+
+@pytest.mark.parametrize(
+    "automations",
+    [
+        [f"if: score <= 6\n{TICKET}", f"if: score <= 6\n{MAIL}", f"if: score > 6\n{MAIL}"],
+        [
+            f"if: score <= 6\n{TICKET}",
+            "if: score <= 9\nthen: [{stop: no, if: score <= 6}, {ticket: {title: A}}]",
+            f"if: score > 9\n{MAIL}",
+        ],
+        [f"if: reason is not none\n{TICKET}", f"if: score > 6\n{TICKET}"],  # shown to detractors only
+        ["then: [{update: {contact: {last_nps: '{{ score }}'}}}]"] * 2,  # the same value twice
+        [
+            f"if: contact.mrr is not none and contact.mrr / 2 > 3\n{TICKET}",
+            f"if: contact.mrr is not none and contact.mrr * 2 < 3\n{TICKET}",
+        ],
+        [
+            "then: [{ticket: {title: A}, as: case}, {wait_for: case.closed, at_most: 1d, on_timeout: [{email: {subject: A, body: B}}]}]",
+            MAIL,
+        ],
+    ],
+)
+def test_no_overlap_where_actions_conditions_or_values_differ_or_nobody_can_tell(tmp_path: Path, automations: list[str]) -> None:
+    assert [code for code, _ in found(tmp_path, *automations)] == []
+
+
+def test_automations_behind_several_surveys_are_blamed_once(tmp_path: Path) -> None:
+    every = f"when: survey.*.answered\nif: contact.tier == 'vip'\n{TICKET}"
+    assert found(tmp_path, every, every) == [("SND803", "automation.a1")]
+
+
+def test_what_is_known_of_an_object_ends_at_a_wait_and_at_an_update(tmp_path: Path) -> None:
+    for between in ("wait: 1d", "update: {contact: {tier: vip}}", "ticket: {title: A}\n   as: case"):
+        steps = f"then:\n - {between}\n - if: contact.tier == 'vip'\n   then: [{{email: {{subject: A, body: B}}}}]"
+        assert found(tmp_path, f"if: contact.tier == 'standard'\n{steps}") == []
+    assert found(tmp_path, "if: contact.tier == 'standard'\n" + steps.replace(between, "email: {subject: A, body: B}")) == [
+        ("SND804", "automation.a0")
+    ]
+
+
+def test_a_guard_that_holds_anyway_is_no_finding_where_nothing_hangs_on_it(tmp_path: Path) -> None:
+    assert found(tmp_path, "if: score <= 6\nthen: [{ticket: {title: A}, if: score <= 8}]") == []
