@@ -23,6 +23,7 @@ from engine.connections.secrets import resolve, settings
 from engine.crm.bitrix24 import Bitrix24Adapter
 from engine.deploy.versions import Version, pack
 from engine.desks.zendesk import ZendeskAdapter
+from engine.desks.zendesk_hooks import ZendeskHooks
 from engine.errors import RefusedError, UsageError
 from engine.model.definitions import Definitions
 from engine.model.delivery import Adapter
@@ -78,7 +79,9 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         respondents = StoredRespondents(store, service.versions, clock, service.wake)
         language = version.definitions.project.languages[0]
         pages = Starlette(routes=survey_routes(respondents, default_language=language))
-        doors = InboundApp(service, clock, pages, event_tokens=connected.event_tokens, hook_tokens=connected.hook_tokens)
+        doors = InboundApp(
+            service, clock, pages, event_tokens=connected.event_tokens, hook_tokens=connected.hook_tokens, desks=connected.desks
+        )
         control = bind_unix(str(socket_path(store_path(options.store, options.root))))
         stack.callback(_remove, socket_path(store_path(options.store, options.root)))
         stack.callback(control.close)
@@ -159,7 +162,8 @@ class _Connected:
     at_once: dict[str, int] = field(default_factory=dict)  # deliveries under way, where the connection sets a limit
     rates: dict[str, Rate] = field(default_factory=dict)
     event_tokens: list[str] = field(default_factory=list)  # each opens `/events`
-    hook_tokens: dict[str, str] = field(default_factory=dict)  # the one that each hook must carry
+    hook_tokens: dict[str, str] = field(default_factory=dict)  # the one that each hook of a CRM must carry
+    desks: dict[str, ZendeskHooks] = field(default_factory=dict)
 
 
 def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.AsyncExitStack) -> _Connected:
@@ -180,6 +184,8 @@ def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.Async
             connected.rates[name] = parse_rate(str(values["rate"]))
         if connection.use in _HOOKED:
             connected.hook_tokens[name] = str(values["token"])
+        if connection.use == "zendesk":
+            connected.desks[name] = ZendeskHooks(name, token=str(values["token"]), secret=_text(values.get("secret")))
     return connected
 
 

@@ -46,7 +46,7 @@ def _use(
 
 USES: Mapping[str, Use] = {
     "smtp": _use("host from", "port tls user password timeout connections rate dkim", "password", "email", channel="email"),
-    "zendesk": _use("url user token", "allow_private", "token", "ticket", inside=True, hooks=True),
+    "zendesk": _use("url user token", "secret allow_private", "token secret", "ticket", inside=True, hooks=True),
     "jira": _use("url user token project", "allow_private issue_type", "token", "ticket task", inside=True, hooks=True),
     "bitrix24": _use("url token", "fields allow_private", "url token", "task comment update", hooks=True, inside=True),
     "hubspot": _use("token", "secret fields allow_private", "token secret", "task comment update", hooks=True, inside=True),

@@ -143,6 +143,7 @@ def _park(tx: Transaction, row: Waiting, error: Exception) -> None:
 def _decide_one(version: Version, row: Waiting, work: _Work, now: dt.datetime) -> None:
     event, batch = row.event, work.batch
     people = batch.people
+    replied = work.runs.reply(event)  # about what we made ourselves, whatever the contract says of such objects
     if row.subjects is None:
         brought = people.bring(row)
     else:
@@ -157,7 +158,7 @@ def _decide_one(version: Version, row: Waiting, work: _Work, now: dt.datetime) -
     if kind is None:
         people.keep(brought)
         unknown: dict[str, Any] = {"unknown": event.type}
-        _resume(row, records, work, unknown)
+        _resume(event.type, records, work, replied, unknown)
         batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace=unknown))
         return
     own = {"changed": brought.changed.get(kind.objects[0], [])} if "changed" in kind.fields else {}
@@ -170,7 +171,7 @@ def _decide_one(version: Version, row: Waiting, work: _Work, now: dt.datetime) -
     people.keep(brought)
     _derive(row, kind, brought, batch)
     trace: dict[str, Any] = {"deployment": version.number}
-    _resume(row, records, work, trace)
+    _resume(event.type, records, work, replied, trace)
     case = Case(
         version=version,
         cause=cause_of(event),
@@ -195,9 +196,9 @@ def _decide_one(version: Version, row: Waiting, work: _Work, now: dt.datetime) -
     batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace=trace))
 
 
-def _resume(row: Waiting, records: Mapping[str, Record], work: _Work, trace: dict[str, Any]) -> None:
+def _resume(type_: str, records: Mapping[str, Record], work: _Work, replied: list[str], trace: dict[str, Any]) -> None:
     """The runs that waited for the event go on before it begins new ones."""
-    resumed = work.runs.event(row.event.type, records) + work.runs.reply(row.event)
+    resumed = replied + work.runs.event(type_, records)
     if resumed:
         trace["resumed"] = resumed
 

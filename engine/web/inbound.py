@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hmac
 import json
 import re
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.clock import Clock
 from engine.crm.bitrix24_events import MalformedHookError, has_token, parse_hook
+from engine.desks.zendesk_hooks import MalformedDeskHookError
 from engine.errors import RefusedError, StoreBusyError
 from engine.model.events import Event
 from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaError, decode
@@ -32,12 +34,22 @@ class Inbox(Protocol):
     async def accept_hook(self, connection: str, key: str, hook: Mapping[str, object]) -> bool: ...
 
 
+class DeskHooks(Protocol):
+    """The hooks of one help desk, which say themselves what happened."""
+
+    def admits(self, headers: Mapping[str, str], body: bytes) -> bool: ...
+    def read(self, headers: Mapping[str, str], body: bytes, now: dt.datetime) -> Event: ...
+
+
 class _AnsweredError(Exception):
     """What the sender is told, where that ends the request."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
         self.status, self.reason, self.headers = status, reason, headers or {}
+
+
+NO_DESKS: Mapping[str, DeskHooks] = {}
 
 
 class _GoneError(Exception):
@@ -48,11 +60,21 @@ class InboundApp:
     """An ASGI application: the doors for events and hooks, and ``rest`` for every other path.
 
     It stands before routing and middleware, which at thousands of requests a second would take longer than the work itself.
-    ``event_tokens`` open `/events`; ``hook_tokens`` has the expected token of each CRM connection. Without any, a door is closed.
+    ``event_tokens`` open `/events`; ``hook_tokens`` has the expected token of each CRM connection, ``desks`` the hooks of each desk.
+    Without any, a door is closed.
     """
 
-    def __init__(self, inbox: Inbox, clock: Clock, rest: ASGIApp, *, event_tokens: Sequence[str], hook_tokens: Mapping[str, str]) -> None:
-        self._inbox, self._clock, self._rest = inbox, clock, rest
+    def __init__(
+        self,
+        inbox: Inbox,
+        clock: Clock,
+        rest: ASGIApp,
+        *,
+        event_tokens: Sequence[str],
+        hook_tokens: Mapping[str, str],
+        desks: Mapping[str, DeskHooks] = NO_DESKS,
+    ) -> None:
+        self._inbox, self._clock, self._rest, self._desks = inbox, clock, rest, desks
         self._event_tokens = [token.encode() for token in event_tokens]
         self._hook_tokens = hook_tokens
 
@@ -73,7 +95,7 @@ class InboundApp:
             return
         except _AnsweredError as answer:
             status, said, headers = answer.status, {"error": answer.reason}, answer.headers
-        except (MalformedEventError, MalformedHookError) as error:
+        except (MalformedEventError, MalformedHookError, MalformedDeskHookError) as error:
             status, said = 400, {"error": str(error)}
         except UnsupportedMediaError as error:
             status, said = 415, {"error": str(error)}
@@ -84,7 +106,7 @@ class InboundApp:
         await _reply(send, status, said, headers)
 
     async def _events(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, object]]:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         if not self._may_send(headers.get("authorization", "")):
             hint = "send `Authorization: Bearer …` with the token of an `events` connection"
             raise _AnsweredError(401, hint, {"www-authenticate": "Bearer"})
@@ -104,6 +126,8 @@ class InboundApp:
         return scheme.lower() == "bearer" and any(matches)
 
     async def _hook(self, name: str, scope: Scope, receive: Receive) -> tuple[int, dict[str, object]]:
+        if name in self._desks:
+            return await self._desk_hook(self._desks[name], scope, receive)
         expected = self._hook_tokens.get(name) if _NAME.fullmatch(name) else None
         if expected is None:
             raise _AnsweredError(404, "no connection of that name takes hooks")
@@ -113,6 +137,17 @@ class InboundApp:
         hook = parse_hook(form)
         await self._inbox.accept_hook(name, hook.key, hook.as_json())
         return 200, {}
+
+    async def _desk_hook(self, desk: DeskHooks, scope: Scope, receive: Receive) -> tuple[int, dict[str, object]]:
+        headers, body = _headers(scope), await _body(scope, receive)
+        if not desk.admits(headers, body):
+            raise _AnsweredError(401, "the signature or token is not the one of this connection")
+        await self._inbox.accept([desk.read(headers, body, self._clock.now())])
+        return 200, {}
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def _body(scope: Scope, receive: Receive, hint: str = "") -> bytes:

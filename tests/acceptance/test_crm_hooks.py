@@ -131,7 +131,7 @@ async def test_without_the_token_a_body_is_refused_before_it_is_judged(made: Wor
     assert await post(made, body) == (401, '{"error":"the application token is not the one of this connection"}')
 
 
-@pytest.mark.parametrize("connection", ["nobody", "desk", "feed", "CRM", "..%2Fcrm"])
+@pytest.mark.parametrize("connection", ["nobody", "mail", "feed", "CRM", "..%2Fcrm"])
 async def test_a_connection_that_takes_no_hooks_is_not_there(made: World, connection: str) -> None:
     assert (await post(made, hook(1), connection))[0] == 404
 

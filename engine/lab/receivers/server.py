@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from abc import ABC, abstractmethod
@@ -47,6 +48,7 @@ class Receiver(ABC):
         self._runner: web.AppRunner | None = None
         self._failures: deque[tuple[int, Mapping[str, str], bytes]] = deque()
         self._stalls = 0
+        self.delay = 0.0  # seconds between what a request asked was done and the answer
 
     @abstractmethod
     def routes(self) -> Iterable[web.RouteDef]:
@@ -86,6 +88,7 @@ class Receiver(ABC):
             status, headers, body = self._failures.popleft()
             return web.Response(status=status, headers=headers, body=body)
         response = await handler(request)
+        await asyncio.sleep(self.delay)
         if self._stalls:
             self._stalls -= 1
             if request.transport is not None:
