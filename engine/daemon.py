@@ -88,7 +88,7 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         for app, sock in (
             (doors, public),
             (admin_app(service), admin),
-            (control_app(service, version.definitions.project.connections), control),
+            (control_app(service, version.definitions.project), control),
         ):
             server = HttpServer(app, sock)
             await server.start()

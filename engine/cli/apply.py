@@ -49,8 +49,7 @@ async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, b
     if in_use(path) and socket_path(path).exists():
         said = await send(path, "/apply", {"definitions": encode(definitions), "by": by, "commit": commit})
         if said["later"]:
-            names = ", ".join(said["later"])
-            click.echo(f"the daemon does not know these connections, or has other settings: {names}. Restart it to take them up", err=True)
+            click.echo(f"restart the daemon to take up {', '.join(said['later'])}: it reads that only when it starts", err=True)
         return int(said["deployment"]), bool(said["changed"])
     store = open_store(url, root)
     try:

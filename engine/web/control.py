@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from engine import __version__
 from engine.deploy.versions import pack
 from engine.errors import RefusedError
 from engine.model.codec import decode
-from engine.model.definitions import Connection, Definitions
+from engine.model.definitions import Definitions, Project
 from engine.runtime.service import Service
 
 _LONGEST = 100  # bytes; systems end the address of a socket at 104 or 108
@@ -36,8 +35,8 @@ def socket_path(store: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"sounding-{os.getuid()}-{hashlib.sha256(os.fsencode(store)).hexdigest()[:16]}.sock"
 
 
-def control_app(service: Service, connections: Mapping[str, Connection]) -> Starlette:
-    """``connections`` are the ones that the daemon started with: it takes up others, or new settings, only when it starts again."""
+def control_app(service: Service, started: Project) -> Starlette:
+    """``started`` is the project as it was when the daemon started: its connections and its address hold until it starts again."""
 
     async def apply(request: Request) -> Response:
         said: dict[str, Any] = json.loads(await request.body())
@@ -50,10 +49,16 @@ def control_app(service: Service, connections: Mapping[str, Connection]) -> Star
             number, changed = await service.deploy(deployment)
         except RefusedError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
-        wanted = definitions.project.connections
-        return JSONResponse({"deployment": number, "changed": changed, "later": [n for n in wanted if wanted[n] != connections.get(n)]})
+        return JSONResponse({"deployment": number, "changed": changed, "later": _later(started, definitions.project)})
 
     return Starlette(routes=[Route("/apply", apply, methods=["POST"])])
+
+
+def _later(started: Project, wanted: Project) -> list[str]:
+    """What of a project is taken up only when the daemon starts again."""
+    known = started.connections
+    found = [f"connections.{name}" for name, connection in wanted.connections.items() if connection != known.get(name)]
+    return found if wanted.public_url == started.public_url else [*found, "public_url"]
 
 
 async def send(store: Path, path: str, body: dict[str, Any]) -> dict[str, Any]:

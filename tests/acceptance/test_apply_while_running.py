@@ -49,15 +49,18 @@ async def test_what_was_decided_and_asked_before_keeps_its_version(tmp_path: Pat
         assert [ticket["subject"] for ticket in made.desk.tickets] == ["Topic 1"]
 
 
-async def test_a_connection_that_a_running_daemon_does_not_know_is_said(tmp_path: Path) -> None:
+async def test_what_a_running_daemon_takes_up_only_when_it_starts_again_is_said(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
-        more = "  archive: {use: webhook, url: {env: HOOK_URL}, allow_private: true}\n"
-        small_project.write(tmp_path, {"timeout: 5}": "timeout: 6}", "  feed: {use: events": f"{more}  feed: {{use: events"})
+        changes = {
+            "timeout: 5}": "timeout: 6}",
+            "  feed: {use: events": "  archive: {use: webhook, url: {env: HOOK_URL}, allow_private: true}\n  feed: {use: events",
+            "languages: [en]\n": "languages: [en]\npublic_url: https://feedback.shop.test\n",
+        }
+        small_project.write(tmp_path, changes)
         found = await made.daemon.run("apply")
         assert (found.code, found.out) == (0, "deployment 2 is current\n")
-        assert found.err == (
-            "the daemon does not know these connections, or has other settings: mail, archive. Restart it to take them up\n"
-        )
+        late = "connections.mail, connections.archive, public_url"
+        assert found.err == f"restart the daemon to take up {late}: it reads that only when it starts\n"
         await made.daemon.stop()
         await made.daemon.start(apply=False)
         assert (await made.daemon.run("apply")).err == ""
