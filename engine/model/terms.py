@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
 from engine.model.span import Span
 from engine.model.types import Type
@@ -139,13 +140,20 @@ class Expression:
         return self.at if self.origin is None else self.origin.within(offset, length)
 
 
+@cache
+def _made_of(cls: Any) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(cls) if part.type in ("Term", "tuple[Term, ...]"))
+
+
 def direct_parts(term: Term) -> Iterator[Term]:
     """What a term is made of."""
-    for part in fields(term):
-        value = getattr(term, part.name)
-        for child in value if isinstance(value, tuple) else (value,):
-            if isinstance(child, Term):
-                yield child
+    cls: Any = type(term)
+    for name in _made_of(cls):
+        value = getattr(term, name)
+        if isinstance(value, tuple):
+            yield from value
+        else:
+            yield value
 
 
 def parts(term: Term) -> Iterator[Term]:

@@ -18,7 +18,7 @@ FALSE = t.Constant(type=BOOLEAN, value=False)
 # A value that is there and is none of those that the conditions name.
 OTHER = object()
 
-_WORTH = 6  # so many conditions must turn on a path: looking a value up takes the time of some four comparisons
+_WORTH = 8  # so many conditions must turn on a path: to look its value up takes the time of four to six comparisons
 _MOST_VALUES = 256  # of a range
 
 
@@ -139,13 +139,13 @@ def _atoms(term: t.Term) -> Iterator[t.Term]:
 
 
 def _turns_on(atom: t.Term) -> Split | None:
-    """The one path that decides an atom, with the values that can be told apart beforehand."""
+    """The one path that decides an atom, with the values that can be told apart beforehand; that it is missing always can."""
     loads = list(t.loads(atom))
-    if not loads or any(load.path != loads[0].path for load in loads):
+    if not loads or any(load.path != loads[0].path for load in loads) or loads[0].type.kind in ("object", "money", "list"):
         return None
-    constants = _constants(atom) if _tests_equality(atom) else ()
-    values = (*_domain(loads[0].type), *constants)
-    return Split(loads[0].path, values) if values else None
+    equality = _tests_equality(atom)
+    values = (*_domain(loads[0].type), *(_constants(atom) if equality else ()))
+    return Split(loads[0].path, values) if values or equality else None
 
 
 def _domain(kind: Type) -> tuple[object, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 from engine.dsl.expressions.to_python import GLOBALS, Names, source_of, written_out
@@ -24,42 +23,29 @@ _LARGEST = 2_000  # terms in one function
 _MOST_NESTED = 8  # remembered values within one another
 
 
-class Program:
-    """The functions of one tree. They share constants, and where two would read alike, the function."""
+def leaf(rules: Sequence[Numbered]) -> Find:
+    """A function that tests the conditions one after the other."""
+    functions = [_leaf(chunk) for chunk in _chunks(rules)]
+    if len(functions) == 1:
+        return functions[0]
 
-    def __init__(self) -> None:
-        self._names = Names()
-        self._globals: dict[str, Any] = {**GLOBALS, "_unset": object(), "_no_key": TypeError}
-        self._functions: dict[str, Find] = {}
+    def find(scope: Mapping[str, object], candidates: Sequence[Any]) -> list[Any]:
+        return [one for function in functions for one in function(scope, candidates)]
 
-    def leaf(self, rules: Sequence[Numbered]) -> Find:
-        """A function that tests the conditions one after the other."""
-        functions = [self._function(_Writer(chunk, self._names).source()) for chunk in _chunks(rules)]
-        if len(functions) == 1:
-            return functions[0]
+    return find
 
-        def find(scope: Mapping[str, object], candidates: Sequence[Any]) -> list[Any]:
-            return [one for function in functions for one in function(scope, candidates)]
 
-        return find
+def _leaf(rules: Sequence[Numbered]) -> Find:
+    names = Names()
+    find: Find = _made(_Writer(rules, names).source(), names)
+    return find
 
-    def branch(self, path: Path, table: Mapping[object, Find]) -> Find:
-        """A function that goes on with the entry of a table for the path's value, or else with that for any other."""
-        source = source_of(t.Load(type=_ANY, path=path), self._names)
-        make: Callable[[Mapping[object, Find], object], Find] = self._run(_BRANCH.format(source), "make")
-        return make(table, OTHER)
 
-    def _function(self, source: str) -> Find:
-        found = self._functions.get(source)
-        if found is None:
-            found = self._functions[source] = self._run(source, "find")
-        return found
-
-    def _run(self, source: str, name: str) -> Any:
-        self._globals |= self._names.values
-        made: dict[str, Any] = {}
-        exec(_compiled(source), self._globals, made)
-        return made[name]
+def branch(path: Path, table: Mapping[object, Find]) -> Find:
+    """A function that goes on with the entry of a table for the path's value, or else with that for any other."""
+    names = Names()
+    make: Callable[[Mapping[object, Find], object], Find] = _made(_BRANCH.format(source_of(t.Load(type=_ANY, path=path), names)), names)
+    return make(table, OTHER)
 
 
 _ANY = TRUE.type  # how a value is read does not depend on its type
@@ -75,11 +61,24 @@ def make(table, other):
         return then(s, c)
     return find
 """
+_NAMESPACE: dict[str, Any] = {**GLOBALS, "_unset": object(), "_no_key": TypeError}
 
 
-@lru_cache(maxsize=512)
-def _compiled(source: str) -> CodeType:
-    return compile(source, "<rules>", "exec")
+def _made(source: str, names: Names) -> Any:
+    """The function that the source defines. One that needs no constants of its own is the same for all who write it."""
+    return _run(source, {**_NAMESPACE, **names.values}) if names.values else _shared(source)
+
+
+@lru_cache(maxsize=4096)
+def _shared(source: str) -> Any:
+    return _run(source, _NAMESPACE)
+
+
+def _run(source: str, namespace: dict[str, Any]) -> Any:
+    made: dict[str, Any] = {}
+    exec(compile(source, "<rules>", "exec"), namespace, made)
+    (function,) = made.values()
+    return function
 
 
 def _chunks(rules: Sequence[Numbered]) -> Iterator[Sequence[Numbered]]:

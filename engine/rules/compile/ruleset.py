@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -38,13 +39,14 @@ class Candidate:
 class _Waiting:
     """What waits for one event type: rules that wait for it alone, and rules that wait for others too.
 
-    The second are often the same for many event types (`survey.*.answered`), so these share what is generated for them.
+    The second are often the same for many event types (`survey.*.answered`). Where they are many, these share what is generated
+    for them; where they are few, they count as the event type's own.
     """
 
     candidates: tuple[Candidate, ...]  # all, in address order
     own: tuple[Candidate, ...]
-    shared: tuple[Candidate, ...]
     find_own: Find
+    shared: tuple[Candidate, ...]
     find_shared: Find
 
 
@@ -60,7 +62,7 @@ class RuleSet:
         self._rules = _by_event(definitions)
         self._candidates: dict[tuple[str, Needs], Candidate] = {}
         self._waiting: dict[str, _Waiting] = {}
-        self._finds: dict[tuple[Candidate, ...], Find] = {}
+        self._finds: dict[tuple[Candidate, ...], tuple[tuple[Candidate, ...], Find]] = {}
         self.trees: dict[tuple[t.Term, ...], Tree] = {}
         self._earlier = earlier.trees if earlier is not None else {}
         self._flows: dict[str, Flow] = {}
@@ -101,14 +103,12 @@ class RuleSet:
         if waiting is None:
             return []
         found = waiting.find_own(scope, waiting.own)
-        if waiting.shared:
-            others = waiting.find_shared(scope, waiting.shared)
-            if not found:
-                return others
-            if others:
-                found += others
-                found.sort(key=_address)
-        return found
+        if not waiting.shared:
+            return found
+        merged = waiting.find_shared(scope, waiting.shared)
+        for candidate in found:  # mostly one or two of many
+            insort(merged, candidate, key=_address)
+        return merged
 
     # Threads that come to the methods below at once may make the same thing twice; the first one is kept.
 
@@ -119,7 +119,9 @@ class RuleSet:
             candidates = tuple(self._candidate(rule, sure) for rule in rules)
             own = tuple(one for one in candidates if len(one.rule.when) == 1)
             shared = tuple(one for one in candidates if len(one.rule.when) > 1)
-            made = _Waiting(candidates, own, shared, self._find(own), self._find(shared))
+            if len(shared) <= len(own):  # to ask one tree is quicker than to merge what two say
+                own, shared = candidates, ()
+            made = _Waiting(candidates, *self._find(own), *self._find(shared))
             waiting = self._waiting.setdefault(event_type, made)
         return waiting
 
@@ -133,14 +135,15 @@ class RuleSet:
             found = self._candidates.setdefault((name, sure), made)
         return found
 
-    def _find(self, candidates: tuple[Candidate, ...]) -> Find:
-        find = self._finds.get(candidates)
-        if find is None:
+    def _find(self, candidates: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], Find]:
+        """The candidates, as one object for all event types that share them, and the function that finds those that hold."""
+        found = self._finds.get(candidates)
+        if found is None:
             conditions = tuple(_condition(candidate) for candidate in candidates)
             known = self.trees.get(conditions) or self._earlier.get(conditions)
             tree = self.trees.setdefault(conditions, known or Tree(conditions))
-            find = self._finds[candidates] = tree.find
-        return find
+            found = self._finds.setdefault(candidates, (candidates, tree.find))
+        return found
 
 
 def _by_event(definitions: Definitions) -> dict[str, Sequence[Rule]]:

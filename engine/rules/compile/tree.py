@@ -10,14 +10,14 @@ from typing import Any
 
 from engine.model import terms as t
 from engine.rules.compile.partial import FALSE, OTHER, Path, best_split, given
-from engine.rules.compile.program import Find, Numbered, Program
+from engine.rules.compile.program import Find, Numbered, branch, leaf
 
-_DEEPEST = 4  # values looked up one after the other
+_DEEPEST = 3  # values looked up one after the other
 _MOST_ENTRIES = 2_000  # of all tables of a tree that were ever needed: what bounds its memory
 
 
 @dataclass(slots=True)
-class _Branch:
+class _Table:
     """A table by the value of a path. An entry is grown when an event first comes to it."""
 
     path: Path
@@ -35,7 +35,6 @@ class Tree:
     """
 
     def __init__(self, conditions: Sequence[t.Term]) -> None:
-        self._program = Program()
         self._lock = threading.Lock()
         self.entries = 0  # of all its tables, that were needed so far
         self.find = self._node(list(enumerate(conditions)), frozenset())
@@ -45,17 +44,17 @@ class Tree:
         if len(used) < _DEEPEST and self.entries < _MOST_ENTRIES:
             split = best_split((condition for _, condition in rules), used)
         if split is None:
-            return self._program.leaf(rules)
-        branch = _Branch(split.path, used | {split.path}, rules)
+            return leaf(rules)
+        table = _Table(split.path, used | {split.path}, rules)
         for value in (*split.values, None, OTHER):
-            branch.entries[value] = partial(self._grow, branch, value)
-        return self._program.branch(split.path, branch.entries)
+            table.entries[value] = partial(self._grow, table, value)
+        return branch(split.path, table.entries)
 
-    def _grow(self, branch: _Branch, value: object, scope: Mapping[str, object], candidates: Sequence[Any]) -> list[Any]:
+    def _grow(self, table: _Table, value: object, scope: Mapping[str, object], candidates: Sequence[Any]) -> list[Any]:
         with self._lock:
-            if value not in branch.grown:
+            if value not in table.grown:
                 self.entries += 1
-                left = [(number, given(condition, branch.path, value)) for number, condition in branch.rules]
-                branch.entries[value] = self._node([rule for rule in left if rule[1] != FALSE], branch.used)
-                branch.grown.add(value)
-        return branch.entries[value](scope, candidates)
+                left = [(number, given(condition, table.path, value)) for number, condition in table.rules]
+                table.entries[value] = self._node([rule for rule in left if rule[1] != FALSE], table.used)
+                table.grown.add(value)
+        return table.entries[value](scope, candidates)
