@@ -19,6 +19,7 @@ check: $(READY)
 	@$(BIN)/mypy
 
 bench: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench || echo "without some of what is compared; the results name it" >&2
 	@for b in benchmarks/*.py; do case $$b in */_*) ;; *) $(BIN)/python $$b || exit 1 ;; esac; done
 
 soak: $(READY)
