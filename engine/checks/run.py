@@ -7,7 +7,23 @@ from collections.abc import Mapping as MappingT
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checks import constant, contrast, dead, gaps, ignore, languages, margin, method, overlaps, personal, unused
+from engine.checks import (
+    channels,
+    constant,
+    contrast,
+    cycles,
+    dead,
+    frequency,
+    gaps,
+    ignore,
+    languages,
+    margin,
+    method,
+    overlaps,
+    personal,
+    unused,
+    waits,
+)
 from engine.checks.check import Check
 from engine.dsl import source
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
@@ -27,6 +43,10 @@ CHECKS: tuple[Check, ...] = (
     gaps.GAP,
     *overlaps.CHECKS,
     dead.CHECK,
+    cycles.CHECK,
+    waits.CHECK,
+    *frequency.CHECKS,
+    channels.CHECK,
 )
 _BY_CODE = {check.code: check for check in CHECKS}
 _CODES = frozenset(_BY_CODE)

@@ -26,6 +26,9 @@ Scope = Mapping[str, object]
 Keys = Mapping[str, str]  # kind → key of the object
 Ledger = Callable[[str], Iterable[Asked]]  # the lines of a group, in any order; what is older than `Eligibility.lookback` may be left out
 
+# The field of a contact by which a channel reaches them.
+ADDRESS_FIELDS: Mapping[str, str] = {"email": "email", "sms": "phone"}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -279,5 +282,5 @@ def _period(every: Duration, now: dt.datetime, zone: ZoneInfo) -> int:
 
 def address_for(channel: str, contact: Mapping[str, Any]) -> str | None:
     """Where a channel reaches a contact; None where it does not."""
-    value = contact.get({"email": "email", "sms": "phone"}.get(channel, ""))
+    value = contact.get(ADDRESS_FIELDS.get(channel, ""))
     return value if isinstance(value, str) and value else None
