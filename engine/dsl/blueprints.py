@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
@@ -23,6 +23,9 @@ class _Input:
     kind: str
     options: tuple[str, ...]
     default: str | None
+
+    def __str__(self) -> str:
+        return " or ".join(self.options) or self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ def read_blueprint(document: Mapping, findings: Findings) -> Blueprint | None:
         findings.error("SND106", f"`{name}` is not a name", document.entries["blueprint"][1].span, address=address)
     bodies = [key for key in document.entries if key in KINDS]
     for key in document.entries:
-        if key not in ("blueprint", "inputs", *KINDS):
-            hint = did_you_mean(key, ["inputs", *KINDS])
+        if key not in ("blueprint", "inputs", "renamed_from", *KINDS):
+            hint = did_you_mean(key, ["inputs", "renamed_from", *KINDS])
             findings.error("SND101", f"a blueprint has no key `{key}`", document.key_span(key), hint=hint, address=address)
     body = document.get(bodies[0]) if len(bodies) == 1 else None
     if not isinstance(body, Mapping):
@@ -67,14 +70,23 @@ def _entries(node: Node | None) -> list[tuple[str, Node]]:
 def _input(node: Node, findings: Findings, address: str) -> _Input | None:
     default = None
     if isinstance(node, Mapping):
-        given = node.get("default")
-        default = given.text if isinstance(given, Scalar) else None
+        for key in node.entries:
+            if key not in ("type", "default"):
+                hint = did_you_mean(key, ["type", "default"])
+                findings.error("SND101", f"an input has no key `{key}`", node.key_span(key), hint=hint, address=address)
+        default = node.get("default")
         inner = node.get("type")
         node = inner if inner is not None else node
+    wanted = None
     if isinstance(node, Sequence):
-        return _Input("option", tuple(item.text for item in node.items if isinstance(item, Scalar)), default)
-    if isinstance(node, Scalar) and node.text in _TYPES:
-        return _Input(node.text, (), default)
+        wanted = _Input("option", tuple(item.text for item in node.items if isinstance(item, Scalar)), None)
+    elif isinstance(node, Scalar) and node.text in _TYPES:
+        wanted = _Input(node.text, (), None)
+    if wanted is not None and default is not None and (not isinstance(default, Scalar) or not _fits(wanted, default)):
+        findings.error("SND304", f"the default is not {wanted}", default.span, address=address)
+        return None
+    if wanted is not None:
+        return replace(wanted, default=default.text) if isinstance(default, Scalar) else wanted
     written = node.text if isinstance(node, Scalar) else "this"
     findings.error("SND107", f"`{written}` is no type of input", node.span, hint=did_you_mean(written, _TYPES), address=address)
     return None
@@ -108,7 +120,7 @@ def expand(use: Mapping, kind: str, blueprints: dict[str, Blueprint | None], fin
         return None
     before = len(findings.items)
     if blueprint.kind != kind:
-        findings.error("SND201", f"`{target.text}` is a blueprint of an {blueprint.kind}", target.span, address=address)
+        findings.error("SND201", f"`{target.text}` makes no {kind}: it holds `{blueprint.kind}:`", target.span, address=address)
     for key in use.entries:
         if key not in (kind, "use", "with", "renamed_from"):
             findings.error("SND101", f"with `use`, `{key}` comes from the blueprint", use.key_span(key), address=address)
@@ -131,12 +143,14 @@ def _values(use: Mapping, blueprint: Blueprint, findings: Findings, address: str
             hint = did_you_mean(name, blueprint.inputs)
             findings.error("SND101", f"the blueprint `{blueprint.name}` has no input `{name}`", key.span, hint=hint, address=address)
         elif not isinstance(value, Scalar) or not _fits(wanted, value):
-            article = " or ".join(wanted.options) or wanted.kind
-            findings.error("SND304", f"the input `{name}` is {article}, but this is not", value.span, address=address)
+            findings.error("SND304", f"the input `{name}` is {wanted}, but this is not", value.span, address=address)
         else:
             found[name] = value
+    if given is not None and not isinstance(given, Mapping):
+        findings.error("SND103", "expected inputs, as {survey: nps_delivery}", given.span, address=address)
+        return found
     for name in blueprint.inputs:
-        if name not in found:
+        if name not in found and (given is None or name not in given.entries):
             holder = use.key_span("with") if given is not None else use.key_span("use")
             findings.error("SND102", f"the blueprint `{blueprint.name}` needs `{name}`", holder, address=address)
     return found

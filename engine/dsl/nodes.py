@@ -58,7 +58,8 @@ class Node:
 
     @property
     def span(self) -> Span:
-        return self.file.span(self.start, self.end)
+        # What is not written, as an item behind a bare `-`, is pointed at all the same.
+        return self.file.span(self.start, self.end) if self.end > self.start else self.file.within_line(self.start, self.end)
 
 
 class Scalar(Node):

@@ -11,7 +11,7 @@ from engine.dsl.blueprints import KINDS as BLUEPRINT_KINDS
 from engine.dsl.blueprints import Blueprint, expand, read_blueprint
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.nodes import Mapping
+from engine.dsl.nodes import Mapping, Scalar
 from engine.dsl.others import Others
 from engine.dsl.schema.kinds import KINDS
 from engine.dsl.schema.parts import NAME_PATTERN
@@ -57,13 +57,16 @@ def outline(documents: Iterable[Mapping], findings: Findings) -> Outline:
     for document in documents:
         kind = next(iter(document.entries), "")
         if kind == "blueprint":
-            blueprints[str(document.data["blueprint"])] = read_blueprint(document, findings)
+            name, blueprint = str(document.data["blueprint"]), read_blueprint(document, findings)
+            blueprints.setdefault(name, blueprint)
+            # It is built only where it is used, but of two with one name the later one is one too many.
+            found.append((Declared(kind=kind, name=name, at=document.entries[kind][1].span, refused=blueprint is None), document))
             continue
         if _misplaced(kind, document, findings):
             incomplete = True
             continue
         value = document.entries[kind][1]
-        name = value.data if isinstance(value.data, str) else str(value.data)
+        name = value.text if isinstance(value, Scalar) else ""
         declared = Declared(kind=kind, name=name, at=value.span, uses=_blueprint_of(kind, document))
         if declared.uses is None and not conforms(kind, document, findings, declared.address):
             declared = replace(declared, refused=True)
@@ -86,7 +89,7 @@ def _misplaced(kind: str, document: Mapping, findings: Findings) -> bool:
     """Whether the first key of the document is no kind, or not the one that was meant."""
     if kind not in KINDS:
         span = document.key_span(kind) if kind else document.span
-        findings.error("SND105", f"`{kind}` is no kind of document", span, hint=did_you_mean(kind, KINDS))
+        findings.error("SND105", f"`{kind}` is no kind of document", span, hint=did_you_mean(kind, (*KINDS, "blueprint")))
         return True
     meant = meant_kind(kind, document)
     if meant is not None:
@@ -100,8 +103,10 @@ def written_out(declared: Declared, document: Mapping, blueprints: MappingT[str,
     if declared.uses is None:
         return document
     written = expand(document, declared.kind, dict(blueprints), findings)
-    sound = written is not None and not _misplaced(declared.kind, written, findings)
-    return written if sound and written is not None and conforms(declared.kind, written, findings, declared.address) else None
+    own = Findings()
+    sound = written is not None and conforms(declared.kind, written, own, declared.address)
+    findings.items += [replace(item, message=f"{item.message} (in a blueprint used at {document.first_key})") for item in own.items]
+    return written if sound else None
 
 
 def gather(files: Iterable[tuple[Declared, ...]], others: Others, findings: Findings) -> list[list[int]]:

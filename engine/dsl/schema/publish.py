@@ -47,7 +47,12 @@ def _blueprint() -> Schema:
     return {
         "title": "a blueprint",
         "type": "object",
-        "properties": {"blueprint": NAME, "inputs": map_of("inputs by name", {"type": ["string", "array", "object"]}), **bodies},
+        "properties": {
+            "blueprint": NAME,
+            "renamed_from": NAME,
+            "inputs": map_of("inputs by name", {"type": ["string", "array", "object"]}),
+            **bodies,
+        },
         "required": ["blueprint"],
         "additionalProperties": False,
     }

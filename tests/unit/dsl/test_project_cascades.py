@@ -11,7 +11,7 @@ from engine.checks.run import check_project
 PROJECT = """project: shop
 languages: [en]
 objects:
-  contact: {name: text, tier: [standard, vip], mrr: optional number}
+  contact: {name: text, email: optional email, tier: [standard, vip], mrr: optional number}
   deal: {title: text}
 events:
   order.delivered: {object: deal}

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from marked import PROJECT, SURVEY, findings, marked_places
 
+from engine.checks.run import check_project
+
 QUESTIONS = "---\nsurvey: s\nmetric: nps\nquestions:\n  score: {type: nps, ask: S?}\n"
 
 
@@ -187,3 +189,55 @@ def test_a_project_and_a_scenario_may_have_had_another_name(tmp_path: Path) -> N
 )
 def test_a_question_reads_earlier_answers_alone(tmp_path: Path, questions: str, code: str | None) -> None:
     check(tmp_path, f"{PROJECT}{QUESTIONS}  {questions}\n", code)
+
+
+BLUEPRINT = """---
+blueprint: recovery
+inputs: {survey: survey, threshold: {type: integer, default: 6}, desk: connection}
+automation: {when: survey.$survey.answered, if: score <= $threshold, then: [{ticket: {via: $desk, title: "{{ contact.name }}"}}]}
+"""
+USE = "---\nautomation: r\nuse: recovery\nwith: {survey: nps, desk: desk}\n"
+
+
+@pytest.mark.parametrize(
+    ("blueprint", "use", "code"),
+    [
+        (BLUEPRINT, USE, None),
+        (BLUEPRINT, USE.replace("desk}", "desk, threshold: ⟦four⟧}"), "SND304"),
+        (BLUEPRINT, USE.replace(", desk: desk", "").replace("with", "⟦with⟧"), "SND102"),
+        (BLUEPRINT, USE.replace("recovery", "⟦recoverry⟧"), "SND201"),
+        (BLUEPRINT, USE.replace("automation", "cadence").replace("recovery", "⟦recovery⟧"), "SND201"),
+        (BLUEPRINT, USE + "⟦if⟧: score > 3\n", "SND101"),
+        (BLUEPRINT, USE.replace("{survey: nps, desk: desk}", "⟦[a]⟧"), "SND103"),
+        (BLUEPRINT.replace("survey.$", "⟦survey.$").replace("answered", "answered⟧"), USE.replace("nps", "npss"), "SND201"),
+        (BLUEPRINT.replace("$desk", "⟦$desk⟧"), USE.replace("desk: desk", "desk: mail"), "SND204"),
+        (BLUEPRINT.replace("score", "⟦scor⟧"), USE, "SND302"),
+        (BLUEPRINT.replace("ticket", "⟦tikcet⟧"), USE, "SND101"),
+        (BLUEPRINT.replace("$threshold", "⟦$treshold⟧"), USE, "SND109"),
+        (BLUEPRINT.replace(" survey,", " ⟦srvey⟧,"), USE, "SND107"),
+        (BLUEPRINT.replace("default: 6", "default: ⟦six⟧"), USE, "SND304"),
+        (BLUEPRINT.replace("default: 6", "⟦defalt⟧: 6"), USE, "SND101"),
+        (BLUEPRINT + BLUEPRINT.replace("recovery", "⟦recovery⟧"), USE, "SND104"),
+        (BLUEPRINT.replace("inputs", "renamed_from: rescue\ninputs"), USE, None),
+    ],
+)
+def test_a_blueprint_is_filled_in_and_judged_where_it_is_used(tmp_path: Path, blueprint: str, use: str, code: str | None) -> None:
+    text, places = marked_places(PROJECT + SURVEY + blueprint + use)
+    assert findings(tmp_path, text) == [(code, place) for place in places if code is not None]
+
+
+def test_what_is_wrong_in_a_blueprint_names_its_use(tmp_path: Path) -> None:
+    for wrong in ("scor <=", "score <= 'six' and"):
+        text = PROJECT + SURVEY + BLUEPRINT.replace("score <=", wrong) + USE
+        (tmp_path / "sounding.yaml").write_text(text, encoding="utf-8")
+        messages = [finding.message for finding in check_project(tmp_path).findings.items]
+        assert messages
+        assert all(message.endswith(f"(in a blueprint used at sounding.yaml:{text.count(chr(10)) - 2}:1)") for message in messages)
+
+
+def test_what_is_not_written_has_a_place_too(tmp_path: Path) -> None:
+    text = PROJECT + SURVEY + "---\nautomation: a\nwhen: survey.nps.answered\nthen:\n  - \n"
+    (tmp_path / "sounding.yaml").write_text(text, encoding="utf-8")
+    (finding,) = check_project(tmp_path).findings.items
+    assert finding.span is not None
+    assert (finding.span.line, finding.span.column, finding.span.end_column) == (text.count("\n"), 4, 5)
