@@ -44,7 +44,7 @@ async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, b
     from engine.store.sqlite.opening import in_use
     from engine.web.control import send, socket_path
 
-    by, commit = _who(), git_commit(root)
+    by, commit = who(), git_commit(root)
     path = store_path(url, root)
     if in_use(path) and socket_path(path).exists():
         said = await send(path, "/apply", {"definitions": encode(definitions), "by": by, "commit": commit})
@@ -59,7 +59,7 @@ async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, b
         await store.close()
 
 
-def _who() -> str:
+def who() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -73,7 +73,7 @@ class Runs:
         automation = effect.flow.automation.name
         if effect.replaces and effect.subject is not None:
             for earlier in self._live(automation, effect.subject):
-                self.cancel(earlier, "a newer run began")
+                self.cancel(earlier.id, "a newer run began")
         run = begin(
             effect.flow,
             id=run_id(row, automation),
@@ -142,19 +142,22 @@ class Runs:
         self._go(moved)
         return True
 
-    def cancel(self, run: Run, reason: str) -> None:
+    def cancel(self, id_: str, reason: str) -> None:
         """It goes no further, and what of its effects is not on its way yet is not sent."""
-        self._put(cancelled(run, reason))
-        self._batch.deliveries[:] = [row for row in self._batch.deliveries if row.delivery.run != run.id]
-        for delivery in self._tx.drop_unsent(run.id, reason):
+        self.load([id_])
+        self._put(cancelled(self._open[id_].run, reason))
+        self._batch.deliveries[:] = [row for row in self._batch.deliveries if row.delivery.run != id_]
+        for delivery in self._tx.drop_unsent(id_, reason):
             self._drop_invitation(delivery, reason)
 
-    def retry(self, run: Run) -> None:
+    def retry(self, id_: str) -> None:
         """A failed run goes on; what was given up is sent again under the same key."""
+        self.load([id_])
+        run = self._open[id_].run
         flow = self._flow(run)
         again, _ = retried(flow, run)
         for at in run.dead:
-            self._tx.revive(effect_key(run.id, flow.nodes[at].act.origin), self._now)
+            self._tx.revive(effect_key(id_, flow.nodes[at].act.origin), self._now)
         self._go(again)
 
     def free(self, run: Run) -> None:

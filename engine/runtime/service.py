@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,11 +14,13 @@ from engine.deploy.versions import Version, Versions, apply
 from engine.errors import RefusedError
 from engine.model.delivery import Adapter, Delivery, Repeat
 from engine.model.events import Event
+from engine.model.runs import Run
 from engine.runtime.claim import recover
 from engine.runtime.deliver import Courier
 from engine.runtime.people import event_part, part_of
+from engine.runtime.steering import cancel_run, retry_run
 from engine.runtime.turn import TurnReport, run_turn
-from engine.store.protocol import Deployment, Incoming, NewDelivery, Store
+from engine.store.protocol import Deployment, Incoming, NewDelivery, Store, Transaction
 
 AT_ONCE = 32  # deliveries of a connection under way, where it has no limit of its own
 _IDLE = 60.0  # seconds between looks at the timers when none is due sooner
@@ -150,6 +152,20 @@ class Service:
         if new:
             self._wake_couriers([connection])
         return bool(new)
+
+    async def cancel_run(self, id_: str, by: str) -> Run:
+        """Raises RefusedError where that run cannot be cancelled."""
+        return await self._steer(lambda tx: cancel_run(tx, self.versions, id_, by, self.clock.now()))
+
+    async def retry_run(self, id_: str) -> Run:
+        """Raises RefusedError where that run cannot be retried."""
+        return await self._steer(lambda tx: retry_run(tx, self.versions, id_, self.clock.now()))
+
+    async def _steer(self, work: Callable[[Transaction], Run]) -> Run:
+        run = await self.store.write(work, urgent=True)
+        self.wake()
+        self._wake_couriers(list(self.meter.couriers))
+        return run
 
     def _wake_couriers(self, names: Sequence[str]) -> None:
         for name in names:

@@ -18,8 +18,9 @@ from engine.model.runs import Due, Happening
 from engine.rules.decide import Ask, Begin, Decision, decide
 from engine.rules.scope import situation
 from engine.runtime.effects import Batch, Case, carry_out, cause_of, in_sight, invite, own_event
-from engine.runtime.people import Brought, People, part_of
-from engine.runtime.runs import MAX_TRACEBACK, RunFailedError, Runs
+from engine.runtime.gather import Work, gather
+from engine.runtime.people import Brought, part_of
+from engine.runtime.runs import MAX_TRACEBACK
 from engine.store.protocol import EventState, Settled, Transaction, Waiting
 
 MAX_EVENTS = 500  # a turn; and as many runs that go on
@@ -44,14 +45,6 @@ class _Turn:
     version: Version  # the current one
     now: dt.datetime
     report: TurnReport
-
-
-@dataclass(slots=True)
-class _Work:
-    """What is gathered until it is written together."""
-
-    batch: Batch
-    runs: Runs
 
 
 def run_turn(tx: Transaction, versions: Versions, now: dt.datetime, limit: int = MAX_EVENTS) -> TurnReport:
@@ -80,7 +73,7 @@ def _go_on(turn: _Turn) -> None:
     if not happened:
         return
 
-    def go_on(work: _Work) -> None:
+    def go_on(work: Work) -> None:
         work.runs.load(run for run, _ in happened)
         for run, what in happened:
             work.runs.happened(run, what)
@@ -88,24 +81,12 @@ def _go_on(turn: _Turn) -> None:
     _gather(turn, [], go_on)
 
 
-def _gather(turn: _Turn, rows: Sequence[Waiting], gather: Callable[[_Work], None]) -> Batch:
-    """Gather and write. A run at which the engine fails is parked, and everything else is gathered again."""
-    broken: dict[str, Exception] = {}
-    while True:
-        try:
-            with turn.tx.attempt():
-                batch = Batch(People(turn.tx, turn.version.definitions, rows))
-                work = _Work(batch, Runs(turn.tx, turn.versions, batch, turn.now, broken))
-                gather(work)
-                work.runs.flush()
-                batch.flush(turn.tx, turn.now)
-        except RunFailedError as failed:
-            broken[failed.run] = failed.error
-            continue
-        turn.report.parked += len(broken)
-        turn.report.more |= bool(batch.derived)
-        turn.report.connections |= {row.delivery.connection for row in batch.deliveries}
-        return batch
+def _gather(turn: _Turn, rows: Sequence[Waiting], do: Callable[[Work], None]) -> Batch:
+    work = gather(turn.tx, turn.versions, turn.version.definitions, rows, turn.now, do)
+    turn.report.parked += len(work.broken)
+    turn.report.more |= bool(work.batch.derived)
+    turn.report.connections |= {row.delivery.connection for row in work.batch.deliveries}
+    return work.batch
 
 
 def _decide_all(turn: _Turn, rows: Sequence[Waiting]) -> None:
@@ -113,7 +94,7 @@ def _decide_all(turn: _Turn, rows: Sequence[Waiting]) -> None:
     if not rows:
         return
 
-    def decide_each(work: _Work) -> None:
+    def decide_each(work: Work) -> None:
         for row in rows:
             _decide_one(turn.version, row, work, turn.now)
 
@@ -140,7 +121,7 @@ def _park(tx: Transaction, row: Waiting, error: Exception) -> None:
     tx.settle([Settled(seq=row.seq, state=EventState.PARKED, note=note)])
 
 
-def _decide_one(version: Version, row: Waiting, work: _Work, now: dt.datetime) -> None:
+def _decide_one(version: Version, row: Waiting, work: Work, now: dt.datetime) -> None:
     event, batch = row.event, work.batch
     people = batch.people
     replied = work.runs.reply(event)  # about what we made ourselves, whatever the contract says of such objects
@@ -196,7 +177,7 @@ def _decide_one(version: Version, row: Waiting, work: _Work, now: dt.datetime) -
     batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace=trace))
 
 
-def _resume(type_: str, records: Mapping[str, Record], work: _Work, replied: list[str], trace: dict[str, Any]) -> None:
+def _resume(type_: str, records: Mapping[str, Record], work: Work, replied: list[str], trace: dict[str, Any]) -> None:
     """The runs that waited for the event go on before it begins new ones."""
     resumed = replied + work.runs.event(type_, records)
     if resumed:
@@ -218,7 +199,7 @@ def _derive(row: Waiting, kind: EventType, brought: Brought, batch: Batch) -> No
             batch.derived.append(own_event(f"deal.{verb}", f"{row.event.source}/{row.event.id}", row.event.time, {}, subjects, row.part))
 
 
-def _carry_out(case: Case, decision: Decision, row: Waiting, work: _Work) -> dict[str, str]:
+def _carry_out(case: Case, decision: Decision, row: Waiting, work: Work) -> dict[str, str]:
     """Effects into the batch; what does nothing all the same, with the reason."""
     skipped: dict[str, str] = {}
     for effect in decision.effects:

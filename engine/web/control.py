@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from engine.deploy.versions import pack
 from engine.errors import RefusedError
 from engine.model.codec import decode
 from engine.model.definitions import Definitions, Project
+from engine.model.runs import dump
 from engine.runtime.service import Service
+
+Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 _LONGEST = 100  # bytes; systems end the address of a socket at 104 or 108
 
@@ -38,20 +42,34 @@ def socket_path(store: Path) -> Path:
 def control_app(service: Service, started: Project) -> Starlette:
     """``started`` is the project as it was when the daemon started: its connections and its address hold until it starts again."""
 
-    async def apply(request: Request) -> Response:
+    async def apply(said: Mapping[str, Any]) -> dict[str, Any]:
+        # Elsewhere: a large project takes longer than a sender should wait.
+        definitions: Definitions = await asyncio.to_thread(decode, said["definitions"])
+        deployment = await asyncio.to_thread(pack, definitions, at=service.clock.now(), by=said["by"], commit=said["commit"])
+        number, changed = await service.deploy(deployment)
+        return {"deployment": number, "changed": changed, "later": _later(started, definitions.project)}
+
+    async def cancel_run(said: Mapping[str, Any]) -> dict[str, Any]:
+        return {"run": dump(await service.cancel_run(said["run"], said["by"]))}
+
+    async def retry_run(said: Mapping[str, Any]) -> dict[str, Any]:
+        return {"run": dump(await service.retry_run(said["run"]))}
+
+    commands = {"/apply": apply, "/runs/cancel": cancel_run, "/runs/retry": retry_run}
+    return Starlette(routes=[Route(path, _endpoint(command), methods=["POST"]) for path, command in commands.items()])
+
+
+def _endpoint(command: Command) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
         said: dict[str, Any] = json.loads(await request.body())
         if said["version"] != __version__:
             return JSONResponse({"error": f"it is Sounding {__version__}, the command is {said['version']}. Restart it"}, status_code=409)
         try:
-            # Elsewhere: a large project takes longer than a sender should wait.
-            definitions: Definitions = await asyncio.to_thread(decode, said["definitions"])
-            deployment = await asyncio.to_thread(pack, definitions, at=service.clock.now(), by=said["by"], commit=said["commit"])
-            number, changed = await service.deploy(deployment)
+            return JSONResponse(await command(said))
         except RefusedError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
-        return JSONResponse({"deployment": number, "changed": changed, "later": _later(started, definitions.project)})
 
-    return Starlette(routes=[Route("/apply", apply, methods=["POST"])])
+    return endpoint
 
 
 def _later(started: Project, wanted: Project) -> list[str]:

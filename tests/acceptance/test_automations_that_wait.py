@@ -131,3 +131,37 @@ async def test_after_each_kill_every_wait_goes_on_exactly_once(tmp_path: Path) -
         assert sum(one["what"] == "stalled" for one in by_key.values()) == 40 - closings
         assert closings >= 5
         assert len(made.desk.tickets) == 40
+
+
+async def test_runs_are_listed_shown_cancelled_and_retried_beside_the_daemon_and_without_it(tmp_path: Path) -> None:
+    async with world(tmp_path, CHANGES) as made:
+        daemon = made.daemon
+        await daemon.send(wanted(1), wanted(2))
+        await listening(daemon, 2)
+        listed = json.loads((await daemon.run("runs", "list", "--format", "json")).out)
+        assert [(one["automation"], one["state"], one["waits_for"]) for one in listed] == [("help", "waiting", ["case.closed"])] * 2
+        second, first = (str(one["id"]) for one in listed)
+        shown = json.loads((await daemon.run("runs", "show", first, "--format", "json")).out)
+        assert [(step["at"], step["what"]) for step in shown["steps"]] == [("0", "ticket"), ("1", "wait for case.closed")]
+        assert (shown["effects"][0]["state"], shown["results"]["0"]["id"]) == ("done", "1")
+        gone = await daemon.run("runs", "cancel", first)
+        assert (gone.code, gone.out) == (0, f"run {first} is cancelled\n")
+        again = await daemon.run("runs", "cancel", first)
+        assert (again.code, again.out) == (4, "")
+        assert f"run {first} is cancelled already: there is nothing to cancel" in again.err
+        assert (await daemon.run("runs", "show", "r-0")).code == 4
+        made.desk.fail_next(422)
+        await daemon.send(wanted(3))
+        await states(daemon, "cancelled", "waiting", "failed")
+        failed = json.loads((await daemon.run("runs", "list", "--state", "failed", "--format", "json")).out)[0]["id"]
+        assert (await daemon.run("runs", "retry", failed)).code == 0
+        await listening_again(daemon, failed)
+        assert await daemon.stop() == 0
+        beside = await daemon.run("runs", "cancel", second, "--format", "json")
+        assert (beside.code, json.loads(beside.out)["state"]) == (0, "cancelled")
+        assert [row["state"] for row in runs(daemon)] == ["cancelled", "cancelled", "waiting"]
+        assert "help" in (await daemon.run("runs", "list", "--state", "cancelled")).out
+
+
+async def listening_again(daemon: Daemon, id_: str) -> None:
+    await eventually(lambda: stored.value(daemon.store, "SELECT until FROM run WHERE id = ?", id_) is not None)

@@ -419,6 +419,7 @@ async def test_a_run_at_which_the_engine_fails_is_parked_and_all_others_go_on(en
 
 
 async def test_an_emitted_event_is_about_the_same_objects_and_a_circle_of_them_ends(engine: Bench) -> None:
+    # Validation finds a circle in one version; over several versions, one may still come about.
     rules = """
 automation: first
 when: visit.ended
@@ -430,7 +431,9 @@ then:
   - emit: {event: again.come, data: {round: "{{ event.round + 1 }}"}}
 """
     declared = "help.wanted: {object: contact, topic: text}"
-    await engine.deploy(small_project.with_rules(rules, {declared: f"{declared}\n  again.come: {{object: contact, round: integer}}"}))
+    await engine.deploy(
+        small_project.with_rules(rules, {declared: f"{declared}\n  again.come: {{object: contact, round: integer}}"}, despite="SND805")
+    )
     await engine.turn(visit())
     rounds = await engine.events_of("again.come")
     assert [row.event.data["round"] for row in rounds] == list(range(1, 17))
