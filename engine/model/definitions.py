@@ -29,6 +29,7 @@ from engine.model.span import Span
 from engine.model.terms import Expression
 from engine.model.texts import Text
 from engine.model.types import Type
+from engine.schedule.calendars import WorkingDay, working_days
 from engine.schedule.durations import Duration
 from engine.schedule.windows import TimeRange
 
@@ -83,6 +84,12 @@ class Project:
     checks: Mapping[str, str] = field(default_factory=dict)  # code → off, info, warning, error
     renamed_from: str | None = None
     at: Span = field(compare=False)
+
+    @property
+    def works(self) -> WorkingDay:
+        """Which days are business days."""
+        own = self.calendars.get("")
+        return working_days(own.country if own is not None else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

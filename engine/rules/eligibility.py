@@ -19,6 +19,7 @@ from engine.model.definitions import Audience, Cadence, Definitions
 from engine.model.feedback import Asked, Invitation, InvitationState
 from engine.model.policies import FrequencyCap
 from engine.model.terms import Expression
+from engine.schedule.calendars import WorkingDay
 from engine.schedule.durations import Duration
 from engine.schedule.windows import next_open
 
@@ -65,7 +66,7 @@ class Eligibility:
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._project, self._audiences = definitions.project, definitions.audiences
-        self._zone = ZoneInfo(definitions.project.timezone)
+        self._zone, self._works = ZoneInfo(definitions.project.timezone), definitions.project.works
         self._holds: dict[int, Evaluator] = {}  # by the identity of an expression, which lives as long as the definitions
         waits = [cadence.again for cadence in definitions.cadences.values() if cadence.again is not None]
         spans = [cap.per.at_most() for cap in self._project.frequency] + [again.at_most() for again in waits]
@@ -178,7 +179,7 @@ class Eligibility:
             return None
         earlier = self._others(asking, f"contact/{keys.get('contact')}", ledger)
         same = [line.at for line in earlier if line.message == 0 and line.survey == asking.survey]
-        until = again.after(max(same), self._zone) if same else now
+        until = again.after(max(same), self._zone, self._works) if same else now
         return Verdict(f"again: {again}", until) if until > now else None
 
     def _closed(self, cadence: Cadence | None, scope: Scope, now: dt.datetime) -> Verdict | None:
@@ -213,7 +214,7 @@ class Eligibility:
             group = _group(cap.of, scope, keys)
             if group is None or (cap.condition is not None and not self._true(cap.condition, scope)):
                 continue
-            counted = sum(1 for line in self._others(asking, group, ledger) if _counts(cap, line, now, self._zone))
+            counted = sum(1 for line in self._others(asking, group, ledger) if _counts(cap, line, now, self._zone, self._works))
             if counted >= cap.max:
                 return f"frequency: {cap_text(cap)}"
         return None
@@ -226,11 +227,11 @@ class Eligibility:
         return [group for group in found if group is not None]
 
 
-def _counts(cap: FrequencyCap, line: Asked, now: dt.datetime, zone: ZoneInfo) -> bool:
+def _counts(cap: FrequencyCap, line: Asked, now: dt.datetime, zone: ZoneInfo, works: WorkingDay) -> bool:
     """Whether a line still counts for a cap: it does until as long as the cap's span has passed behind it."""
     if (line.message and cap.count != "messages") or cap.channel not in (None, line.channel):
         return False
-    return cap.per.after(line.at, zone) > now
+    return cap.per.after(line.at, zone, works) > now
 
 
 def _group(of: str, scope: Scope, keys: Keys) -> str | None:

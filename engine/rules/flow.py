@@ -87,6 +87,7 @@ class Flow:
     def __init__(self, automation: Automation, definitions: Definitions, events: Mapping[str, EventType]) -> None:
         self.automation = automation
         self.nodes: dict[str, Node] = {}
+        self.works = definitions.project.works
         self._definitions = definitions
         # What may be missing behind one of its events may be missing for all that its types say.
         self._sure = frozenset(definitions.project.objects).intersection(*(promised(definitions, events[name]) for name in automation.when))
@@ -231,7 +232,7 @@ def _take(flow: Flow, run: Run, node: Node, do: Do, now: dt.datetime, zone: Zone
             return replace(run, state=RunState.DONE, at=None, reason=reason if isinstance(reason, str) else None)
         case "wait":
             assert step.duration is not None
-            until = step.duration.after(now, zone)
+            until = step.duration.after(now, zone, flow.works)
             _tell(note, node, f"wait until {until.isoformat()}")
             return replace(run, state=RunState.WAITING, until=until) if until > now else replace(run, at=node.after)
         case "wait_for":
@@ -263,7 +264,7 @@ def _listen(flow: Flow, run: Run, node: Node, now: dt.datetime, zone: ZoneInfo, 
         return replace(run, at=node.after)
     assert step.at_most is not None
     _tell(note, node, f"wait for {' or '.join(possible)}")
-    return replace(run, state=RunState.WAITING, until=step.at_most.after(now, zone), events=tuple(possible))
+    return replace(run, state=RunState.WAITING, until=step.at_most.after(now, zone, flow.works), events=tuple(possible))
 
 
 def _taken(run: Run, at: str, verb: str) -> dict[str, tuple[str, ...]]:
@@ -311,7 +312,11 @@ def resume(flow: Flow, run: Run, what: Happening) -> Run:
     """Where a run stands after something happened; the same run where that does not concern it."""
     live = run if run.before is None else replace(run, state=run.before, before=None)
     moved = _resumed(flow, live, what)
-    return run if moved is live else _judged(moved)
+    if moved is live:
+        return run
+    if run.state is RunState.FAILED and not run.dead:  # the engine failed at it: only `retried` takes it up again
+        return replace(moved, state=RunState.FAILED, before=moved.state)
+    return _judged(moved)
 
 
 def _resumed(flow: Flow, run: Run, what: Happening) -> Run:

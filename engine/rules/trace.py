@@ -109,7 +109,7 @@ def _rule(
     elif reason is None or reason not in ("if", lacking):
         conditions += _asked(rules, rule, scope)
         if fired:
-            due = max(rule.after.after(time, zone) if rule.after is not None else time, now(scope))
+            due = max(rule.after.after(time, zone, rules.definitions.project.works) if rule.after is not None else time, now(scope))
             reason = rules.eligibility.refusal(rule, scope, subjects)
     return RuleTrace(
         address=candidate.address,

@@ -171,8 +171,8 @@ def _literal(text: str, kind: str) -> object:
 
 def invite(case: Case, cadence: Cadence, batch: Batch) -> str | None:
     """Plan an invitation; the reason why not, where nothing reaches the contact."""
-    contact, zone = case.records["contact"], case.version.zone
-    due = max(cadence.after.after(case.time, zone) if cadence.after is not None else case.time, case.now)
+    contact, zone, works = case.records["contact"], case.version.zone, case.version.definitions.project.works
+    due = max(cadence.after.after(case.time, zone, works) if cadence.after is not None else case.time, case.now)
     connection = reaching(case.version, cadence, contact.data)
     if connection is None:
         if due <= case.now:
@@ -192,7 +192,7 @@ def invite(case: Case, cadence: Cadence, batch: Batch) -> str | None:
         subjects=case.subjects,
         state=InvitationState.PLANNED,
         due=due,
-        lifetime=cadence.expires.seconds(due, zone) if cadence.expires is not None else None,
+        lifetime=cadence.expires.seconds(due, zone, works) if cadence.expires is not None else None,
     )
     delivery = Delivery(
         id=0,

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from engine.schedule.calendars import WorkingDay, weekdays
+
 _SHAPE = re.compile(r"([0-9]{1,6})(bd|mo|[smhdwqy])")
 _EXACT = {"s": 1, "m": 60, "h": 3600}
 _MONTHS = {"mo": 1, "q": 3, "y": 12}
@@ -29,8 +31,8 @@ class Duration:
     def __str__(self) -> str:
         return f"{self.count}{self.unit}"
 
-    def after(self, instant: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-        """The instant this long after ``instant``, counted in ``zone``; in UTC.
+    def after(self, instant: dt.datetime, zone: ZoneInfo, works: WorkingDay = weekdays) -> dt.datetime:
+        """The instant this long after ``instant``, counted in ``zone``; in UTC. ``works`` tells business days.
 
         A local time that does not exist becomes the next one that does; one that comes twice, the first.
         """
@@ -40,7 +42,7 @@ class Duration:
         if self.unit in _MONTHS:
             day = _add_months(local.date(), self.count * _MONTHS[self.unit])
         elif self.unit == "bd":
-            day = _add_business_days(local.date(), self.count)
+            day = _add_business_days(local.date(), self.count, works)
         else:
             day = local.date() + dt.timedelta(days=self.count * (7 if self.unit == "w" else 1))
         return resolve_local(dt.datetime.combine(day, local.time()), zone)
@@ -49,12 +51,12 @@ class Duration:
         """What it never exceeds, whenever it begins."""
         if self.unit in _EXACT:
             return dt.timedelta(seconds=self.count * _EXACT[self.unit])
-        days = {"d": 1, "w": 7, "mo": 31, "q": 92, "y": 366, "bd": 1.4}[self.unit] * self.count
-        return dt.timedelta(days=min(days + 4, 999_999))  # a change of the clock, and a weekend at the end
+        days = {"d": 1, "w": 7, "mo": 31, "q": 92, "y": 366, "bd": 2}[self.unit] * self.count
+        return dt.timedelta(days=min(days + 21, 999_999))  # a change of the clock, and the longest holidays of any country
 
-    def seconds(self, start: dt.datetime, zone: ZoneInfo) -> float:
+    def seconds(self, start: dt.datetime, zone: ZoneInfo, works: WorkingDay = weekdays) -> float:
         """How many seconds it lasts when it begins at ``start``."""
-        return (self.after(start, zone) - start).total_seconds()
+        return (self.after(start, zone, works) - start).total_seconds()
 
 
 def resolve_local(naive: dt.datetime, zone: ZoneInfo) -> dt.datetime:
@@ -81,11 +83,13 @@ def _add_months(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, last))
 
 
-def _add_business_days(day: dt.date, count: int) -> dt.date:
-    weeks, rest = divmod(count, 5)
-    while day.weekday() >= 5 and count:  # from a weekend, the first business day is Monday
-        day -= dt.timedelta(days=1)
-    day += dt.timedelta(weeks=weeks)
-    for _ in range(rest):
-        day += dt.timedelta(days=3 if day.weekday() == 4 else 1)
+def _add_business_days(day: dt.date, count: int, works: WorkingDay) -> dt.date:
+    if works is weekdays:
+        weeks, count = divmod(count, 5)
+        while day.weekday() >= 5 and (weeks or count):  # from a weekend, the first business day is Monday
+            day -= dt.timedelta(days=1)
+        day += dt.timedelta(weeks=weeks)
+    while count:
+        day += dt.timedelta(days=1)
+        count -= works(day)
     return day

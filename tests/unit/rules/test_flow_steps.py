@@ -55,8 +55,8 @@ TICKET = {"id": "7", "url": "https://desk/7", "status": "open"}
 class Engine:
     """One run with what is around it."""
 
-    def __init__(self, folder: Path, steps: str, *, depth: int = 0) -> None:
-        (folder / "sounding.yaml").write_text(PROJECT + steps, encoding="utf-8")
+    def __init__(self, folder: Path, steps: str, *, depth: int = 0, project: str = PROJECT) -> None:
+        (folder / "sounding.yaml").write_text(project + steps, encoding="utf-8")
         loaded = check_project(folder)
         assert not loaded.findings.errors, loaded.findings.items
         assert loaded.definitions is not None
@@ -136,6 +136,11 @@ def test_time_that_runs_out_takes_its_own_branch_and_goes_on(tmp_path: Path) -> 
 def test_business_days_skip_the_weekend(tmp_path: Path) -> None:
     engine = Engine(tmp_path, "  - wait: 5bd\n  - message: {text: hello}\n")
     assert engine.run.until == MONDAY + 7 * DAY
+
+
+def test_business_days_are_those_of_the_projects_country(tmp_path: Path) -> None:
+    with_calendar = PROJECT.replace("timezone: Europe/Kyiv\n", "timezone: Europe/Kyiv\ncalendar: {country: RU}\n")
+    assert Engine(tmp_path, "  - wait: 5bd\n", project=with_calendar).run.until == MONDAY + 8 * DAY  # the 9th of March is a holiday
 
 
 def test_a_wait_keeps_the_local_time_over_a_change_of_the_clock(tmp_path: Path) -> None:
@@ -239,6 +244,17 @@ def test_a_step_that_reads_an_object_that_is_not_linked_is_passed_over(tmp_path:
     del engine.scope["deal"]
     engine.happens(Delivered("0"))
     assert (engine.run.state, engine.done, engine.notes[-1]) == (RunState.DONE, ["0"], ("1", "no deal"))
+
+
+def test_a_run_at_which_the_engine_failed_is_taken_up_again_only_by_hand(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, RESCUE)
+    engine.happens(Delivered("0", TICKET))
+    engine.run = replace(engine.run, state=RunState.FAILED, before=RunState.READY, until=None, events=(), failure="a defect")
+    engine.happens(Replied("0", "updated", "closed"))
+    assert (engine.run.state, engine.run.failure, engine.done) == (RunState.FAILED, "a defect", ["0", "1"])
+    engine.run, _ = retried(engine.flow, engine.run)
+    engine.go()
+    assert (engine.run.state, engine.done) == (RunState.DONE, ["0", "1", "3/then/0"]), "what was said meanwhile counts"
 
 
 def test_stop_ends_the_run_with_its_reason(tmp_path: Path) -> None:
