@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,16 +40,17 @@ def pack(definitions: Definitions, *, at: dt.datetime, by: str, commit: str | No
     )
 
 
-def unpack(deployment: Deployment) -> Definitions:
-    """The definitions of a deployment. Raises RefusedError where they were written in a later language."""
+def unpack(deployment: Deployment, known: Mapping[str, Definition] = MappingProxyType({})) -> Definitions:
+    """The definitions of a deployment; those in ``known``, by address, are taken as they are. Raises RefusedError where they
+    were written in a later language."""
     if deployment.language > LANGUAGE:
         raise RefusedError(
             f"deployment {deployment.id} is written in language {deployment.language}; this version knows {LANGUAGE}. Update Sounding"
         )
     groups: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS if kind != "project"}
     project: Project | None = None
-    for body in deployment.bodies.values():
-        definition: Definition = decode(json.loads(body))
+    for name, body in deployment.bodies.items():
+        definition: Definition = known[name] if name in known else decode(json.loads(body))
         if isinstance(definition, Project):
             project = definition
         else:
@@ -66,15 +70,20 @@ def unpack(deployment: Deployment) -> Definitions:
 
 
 class Version:
-    """One deployment, compiled."""
+    """One deployment, compiled. What is the same in an ``earlier`` one is taken over from it, as a whole or compiled."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, earlier: Version | None = None) -> None:
         self.number = deployment.id
         self.fingerprint = deployment.fingerprint
         self.fingerprints = deployment.fingerprints
-        self.definitions = unpack(deployment)
-        self.rules = RuleSet(self.definitions)
+        self._digests = {name: hashlib.sha256(body.encode()).digest() for name, body in deployment.bodies.items()}
+        self.definitions = unpack(deployment, earlier._same(self._digests) if earlier is not None else {})
+        self.rules: RuleSet = RuleSet(self.definitions, earlier.rules if earlier is not None else None)
         self.zone = ZoneInfo(self.definitions.project.timezone)
+
+    def _same(self, digests: Mapping[str, bytes]) -> dict[str, Definition]:
+        """The definitions that another deployment has word by word, places included."""
+        return {name: one for name, one in self.definitions.by_address().items() if self._digests[name] == digests.get(name)}
 
 
 class Versions:
@@ -105,7 +114,7 @@ class Versions:
         deployment = tx.deployment(number)
         if deployment is None:
             raise RefusedError(f"the store has no deployment {number}")
-        version = Version(deployment)
+        version = Version(deployment, self.current)
         with self._lock:
             self._kept[number] = version
             while len(self._kept) > _KEPT:

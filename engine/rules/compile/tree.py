@@ -13,7 +13,7 @@ from engine.rules.compile.partial import FALSE, OTHER, Path, best_split, given
 from engine.rules.compile.program import Find, Numbered, branch, leaf
 
 _DEEPEST = 3  # values looked up one after the other
-_MOST_ENTRIES = 2_000  # of all tables of a tree that were ever needed: what bounds its memory
+_MOST_ENTRIES = 2_000  # that were needed so far: beyond it a tree gets no more tables, which bounds its memory
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -115,3 +116,21 @@ async def test_a_deployment_in_a_later_language_is_refused(store: SqliteStore) -
     store._writer.execute("UPDATE deployment SET language = 99")
     with pytest.raises(RefusedError, match=r"written in language 99.*Update Sounding"):
         await store.write(Versions().refresh)
+
+
+def test_a_version_takes_over_what_is_the_same_in_the_one_before() -> None:
+    before = Version(packed(small_project.definitions()))
+    after = Version(packed(small_project.definitions(REWORDED)), before)
+    assert after.definitions == small_project.definitions(REWORDED)
+    old, new = before.definitions.by_address(), after.definitions.by_address()
+    assert [name for name in new if new[name] is not old.get(name)] == ["survey.csat_visit"]
+
+
+def test_a_definition_that_only_moved_is_known_at_its_new_place() -> None:
+    definitions = small_project.definitions()
+    before = Version(packed(definitions))
+    name, automation = next(iter(definitions.automations.items()))
+    moved = replace(automation, at=automation.at._replace(line=999))
+    after = Version(packed(replace(definitions, automations={**definitions.automations, name: moved})), before)
+    assert after.definitions.automations[name].at.line == 999
+    assert before.definitions.automations[name].at.line != 999

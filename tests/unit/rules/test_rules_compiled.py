@@ -21,6 +21,7 @@ from engine.dsl.expressions.meaning import NOW
 from engine.model.definitions import Definitions
 from engine.model.terms import Term
 from engine.rules.compile import RuleSet, partial
+from engine.rules.compile import tree as tree_module
 from engine.rules.compile.tree import Tree
 
 ANSWERED = "survey.nps.answered"
@@ -191,6 +192,19 @@ def test_very_many_conditions_make_no_huge_function(shop: Definitions) -> None:
     rules = RuleSet(with_conditions(shop, *[f"contact.name ~ reason|default('-') != 'x{n}'" for n in range(3_000)]))
     scope = a_scope(rules, ANSWERED, Random(7))
     assert holding(rules, ANSWERED, scope) == reference(rules, ANSWERED, scope)
+
+
+def test_a_tree_that_has_grown_enough_gets_no_more_tables_and_stays_right(shop: Definitions, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests = [f'score > {n} and contact.tier != "vip" and contact.country == "RU" and later|default(1) > 2' for n in range(11)]
+    definitions = with_conditions(shop, *tests)
+    scopes = [a_scope(RuleSet(definitions), ANSWERED, Random(n)) for n in range(100)]
+    grown = []
+    for most in (1, 2_000):
+        monkeypatch.setattr(tree_module, "_MOST_ENTRIES", most)
+        rules = RuleSet(definitions)
+        assert all(holding(rules, ANSWERED, scope) == reference(rules, ANSWERED, scope) for scope in scopes)
+        grown.append(sum(tree.entries for tree in rules.trees.values()))
+    assert grown[0] <= 3 < 8 < grown[1]  # the first table alone: RU, another country, none
 
 
 def test_a_project_is_compiled_alike_every_time(shop: Definitions) -> None:
