@@ -20,6 +20,7 @@ VERBS: Mapping[str, str] = {
     "fmt": "Lay out a project's files in the one style.",
     "explain": "Explain a code that validate prints, or what the rules make of an event.",
     "schema": "Print the JSON Schema of the files, for editors.",
+    "graph": "Show what leads to what: events, surveys, automations.",
     "apply": "Deploy a project to a store.",
     "run": "Run the daemon: events in, invitations, tickets and messages out.",
     "decide": "Print which automations hold for each event of a file.",

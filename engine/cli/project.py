@@ -28,6 +28,20 @@ def checked(root: Path, environment: str | None = None) -> Definitions:
     return in_environment(loaded.definitions, environment)
 
 
+def sound(root: Path) -> Definitions:
+    """What is sound of a project, to be looked at: its errors are said on stderr, and what they stand in is missing.
+
+    Raises InvalidProjectError where not even the project is sound.
+    """
+    loaded = check_project(root)
+    errors = [d for d in loaded.findings.sorted() if d.severity is Severity.ERROR]
+    if errors:
+        click.echo(text_format.render(errors, loaded.files, loaded.texts), err=True)
+    if loaded.definitions is None:
+        raise InvalidProjectError("the project has errors; there is nothing to show")
+    return loaded.definitions
+
+
 def git_commit(root: Path) -> str | None:
     """The commit that is checked out in a project's folder; None where there is no git, or no commit."""
     try:

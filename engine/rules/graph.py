@@ -20,6 +20,7 @@ from engine.dsl.expressions.unparse import unparse
 from engine.model.codec import fingerprint, joint_fingerprint
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, EventType, MessageTemplate, Step, Survey, address
 from engine.model.terms import Expression
+from engine.rules.needs import templates_of
 from engine.rules.steps import positions
 
 
@@ -87,7 +88,7 @@ def step_text(step: Step) -> str:
         case "if":
             return f"if {step.condition.text}" if step.condition is not None else "if"
     said += [f"via {step.via}"] if step.via is not None else []
-    said += [f"to {step.content['to']}"] if isinstance(step.content.get("to"), str) else []
+    said += [f"to {template.text}" for template in templates_of(step.content.get("to"))][:1]
     said += [f"as {step.name}"] if step.name is not None else []
     said += [f"if {step.condition.text}"] if step.condition is not None else []
     return " ".join(said)
