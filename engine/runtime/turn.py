@@ -7,6 +7,7 @@ import datetime as dt
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from engine.deploy.versions import Version, Versions
@@ -20,7 +21,7 @@ from engine.rules.scope import situation
 from engine.runtime.effects import Batch, Case, carry_out, cause_of, in_sight, invite, own_event
 from engine.runtime.gather import Work, gather
 from engine.runtime.people import Brought, part_of
-from engine.runtime.runs import MAX_TRACEBACK
+from engine.runtime.runs import MAX_TRACEBACK, RunFailedError
 from engine.store.protocol import EventState, Settled, Transaction, Waiting
 
 MAX_EVENTS = 500  # a turn; and as many runs that go on
@@ -68,17 +69,44 @@ def _go_on(turn: _Turn) -> None:
     told = turn.tx.told(MAX_EVENTS)
     due = turn.tx.due_runs(turn.now, MAX_EVENTS)
     turn.report.more = MAX_EVENTS in (len(told), len(due))
-    happened: list[tuple[str, Happening]] = [(one.run, one.what) for one in told]
-    happened += [(run, Due(turn.now)) for run in due]
+    happened: dict[str, list[Happening]] = {}
+    for one in told:
+        happened.setdefault(one.run, []).append(one.what)
+    for run in due:
+        happened.setdefault(run, []).append(Due(turn.now))
+    _go_on_each(turn, happened)
+
+
+def _go_on_each(turn: _Turn, happened: Mapping[str, Sequence[Happening]]) -> None:
+    """As with events: where what runs come to cannot be written, they are halved until the culprit is alone, and it is parked."""
     if not happened:
         return
 
     def go_on(work: Work) -> None:
-        work.runs.load(run for run, _ in happened)
-        for run, what in happened:
-            work.runs.happened(run, what)
+        work.runs.load(happened)
+        for run, all_of_it in happened.items():
+            for what in all_of_it:
+                work.runs.happened(run, what)
 
-    _gather(turn, [], go_on)
+    try:
+        _gather(turn, [], go_on)
+    except RefusedError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is kept with the run that caused it
+        runs = list(happened)
+        if len(runs) == 1:
+            _gather(turn, [], partial(_fail, runs[0], error, go_on))
+            return
+        middle = len(runs) // 2
+        _go_on_each(turn, {run: happened[run] for run in runs[:middle]})
+        _go_on_each(turn, {run: happened[run] for run in runs[middle:]})
+
+
+def _fail(run: str, error: Exception, go_on: Callable[[Work], None], work: Work) -> None:
+    """Have a run parked that did not fail by itself, but at what it came to."""
+    if run not in work.broken:
+        raise RunFailedError(run, error)
+    go_on(work)
 
 
 def _gather(turn: _Turn, rows: Sequence[Waiting], do: Callable[[Work], None]) -> Batch:

@@ -418,6 +418,24 @@ async def test_a_run_at_which_the_engine_fails_is_parked_and_all_others_go_on(en
     assert engine.outcome(once).state is EventState.DECIDED
 
 
+async def test_a_run_whose_effects_cannot_be_written_is_parked_and_all_others_go_on(engine: Bench) -> None:
+    await use(engine, WAITS)
+    await engine.turn(*(visit(str(number)) for number in range(1, 8)))
+    sick = (await engine.runs())[4].id
+    engine.store._writer.execute(
+        f"CREATE TRIGGER refuse BEFORE INSERT ON outbox WHEN NEW.run = '{sick}' BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+    )
+    await engine.pass_by(DAY)
+    assert await states(engine) == ["done"] * 4 + ["failed"] + ["done"] * 2
+    (line,) = await engine.run_lines(RunState.FAILED)
+    assert (line.run.id, line.run.failure) == (sick, "the engine failed: IntegrityError")
+    assert "not this one" in (line.note or "")
+    assert await origins(engine) == ["waits/1"] * 6
+    once = visit("9")
+    await engine.turn(once)
+    assert engine.outcome(once).state is EventState.DECIDED
+
+
 async def test_an_emitted_event_is_about_the_same_objects_and_a_circle_of_them_ends(engine: Bench) -> None:
     # Validation finds a circle in one version; over several versions, one may still come about.
     rules = """
