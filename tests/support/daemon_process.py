@@ -27,6 +27,7 @@ from engine.lab.receivers.smtp import CaughtMessage, MailCatcher
 FEED_TOKEN = "feed-token-4f1c9e"
 CRM_TOKEN = "crm-token-77ab02"
 DESK_TOKEN = "desk-token-c3d4e5"
+PATIENCE = 90.0  # seconds for what takes one on an idle machine
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 _LISTENING = re.compile(r"listening on (http://\S+), overview on (http://\S+)")
@@ -86,7 +87,7 @@ class Daemon:
             self.process = await asyncio.create_subprocess_exec(*arguments, env=self.environment, stdout=log, stderr=log)
 
     async def listening(self) -> None:
-        (said,) = await eventually(self._listening, within=30)
+        (said,) = await eventually(self._listening, within=PATIENCE)
         self.public, self.admin = said
 
     def _listening(self) -> list[tuple[str, str]]:
@@ -99,7 +100,7 @@ class Daemon:
         assert self.process is not None
         if self.process.returncode is None:
             self.process.send_signal(number)
-        return await asyncio.wait_for(self.process.wait(), 30)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
     async def kill(self) -> None:
         await self.stop(signal.SIGKILL)
@@ -169,7 +170,12 @@ async def run(*arguments: str, environment: Mapping[str, str]) -> Finished:
     process = await asyncio.create_subprocess_exec(
         *command(*arguments), env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    finally:
+        if process.returncode is None:  # left alone, it would fail whichever test is running when it is collected
+            process.kill()
+            await process.wait()
     assert process.returncode is not None
     return Finished(process.returncode, out.decode(), err.decode())
 
