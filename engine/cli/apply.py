@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
-import os
 from pathlib import Path
 
 import click
 
+from engine.cli.operate import who
 from engine.cli.options import environment_option, format_option, project_argument, project_option, store_option
 from engine.cli.project import checked, git_commit
 from engine.model.definitions import Definitions
@@ -57,10 +56,3 @@ async def _apply(definitions: Definitions, root: Path, url: str) -> tuple[int, b
         return await store.write(lambda tx: apply(tx, deployment))
     finally:
         await store.close()
-
-
-def who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -25,7 +25,9 @@ VERBS: Mapping[str, str] = {
     "run": "Run the daemon: events in, invitations, tickets and messages out.",
     "decide": "Print which automations hold for each event of a file.",
     "runs": "List, show, cancel and retry the runs of automations.",
-    "outbox": "List what is waiting, in doubt or given up.",
+    "outbox": "List, retry or drop what is waiting, in doubt or given up.",
+    "pause": "Hold sending back.",
+    "resume": "Let it go on.",
     "store": "Migrate, check, back up and restore the state.",
     "demo": "Run the whole loop on this machine with an example feed.",
 }

@@ -12,6 +12,8 @@ from engine.cli.options import format_option, project_option, store_option
 from engine.errors import StoreError
 from engine.model.delivery import DeliveryState
 
+MAX_CHANGED = 10_000  # deliveries that one command changes
+
 
 @click.group("outbox")
 def command() -> None:
@@ -64,3 +66,46 @@ def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limi
         click.echo(f"{line}  {row['reason'] or ''}".rstrip())
     click.echo(f"{len(rows)} of the outbox", err=True)
     return 0
+
+
+@command.command("retry")
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--all", "state", type=click.Choice(["dead", "unknown", "dropped"]), help="Every delivery in this state.")
+@project_option
+@store_option
+def retry(ids: tuple[int, ...], state: str | None, project: Path, store: str) -> int:
+    """Send deliveries again: given up, dropped, or in doubt.
+
+    Each is judged anew before it goes out. One in doubt may have arrived: whoever retries it accepts that it arrives twice.
+    """
+    return _change("retry", ids, state, project, store)
+
+
+@command.command("drop")
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--all", "state", type=click.Choice(["pending", "dead", "unknown"]), help="Every delivery in this state.")
+@project_option
+@store_option
+def drop(ids: tuple[int, ...], state: str | None, project: Path, store: str) -> int:
+    """Let go of deliveries that are waiting, given up or in doubt. They stay listed, with who dropped them."""
+    return _change("drop", ids, state, project, store)
+
+
+def _change(operation: str, ids: tuple[int, ...], state: str | None, project: Path, store: str) -> int:
+    """Exit 1 where one of them could not be changed."""
+    from engine.cli.operate import operate, who
+    from engine.store.open import store_path
+    from engine.store.sqlite.store import read_only
+
+    if bool(ids) == (state is not None):
+        raise click.UsageError("name deliveries by the numbers that `outbox list` prints, or all in a state with --all")
+    wanted = list(ids)
+    if state is not None:
+        lines = read_only(store_path(store, project), lambda tx: tx.outbox([DeliveryState(state)], MAX_CHANGED))
+        # A step of a run is the run's own: it is changed with it.
+        wanted = [line.delivery.id for line in lines if line.delivery.run is None]
+    done = operate(operation, {"ids": wanted, "by": who()}, project, store)
+    for id_, why in done["refused"].items():
+        click.echo(f"{id_}: {why}", err=True)
+    click.echo(f"{len(done['done'])} of {len(wanted)}")
+    return 1 if done["refused"] else 0

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from engine.cli.apply import who
+from engine.cli.operate import who
 from engine.cli.options import format_option, project_option, store_option
 from engine.errors import RefusedError, StoreError
 from engine.model.runs import Run, RunState, dump, load

@@ -35,12 +35,8 @@ def _everything(definitions: Definitions) -> Iterator[tuple[str, Span]]:
 
 
 def _project(project: Project) -> Iterator[tuple[str, Span]]:
-    for name, value in (
-        ("limits", project.limits),
-        ("retention", project.retention),
-    ):
-        if value:
-            yield name, project.at
+    if project.retention:
+        yield "retention", project.at
     for connection in project.connections.values():
         if connection.use not in _USES:
             yield f"`use: {connection.use}`", connection.at

@@ -45,11 +45,20 @@ class Claimed:
 
 
 def claim(
-    tx: Transaction, versions: Versions, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int
+    tx: Transaction,
+    versions: Versions,
+    connection: str,
+    now: dt.datetime,
+    deadline: dt.datetime,
+    limit: int,
+    held: Collection[str] = (),
 ) -> tuple[list[Claimed], int]:
-    """Up to ``limit`` deliveries of a connection, and how many rows were taken: some may have been dropped at the recheck."""
+    """Up to ``limit`` deliveries of a connection, and how many rows were taken: some may have been dropped at the recheck.
+
+    ``held`` has the addresses that are paused.
+    """
     current = versions.refresh(tx)
-    rows = tx.claim(connection, now, deadline, limit) if current is not None else []
+    rows = tx.claim(connection, now, deadline, limit, held) if current is not None else []
     if not rows or current is None:
         return [], 0
     known = _Known(

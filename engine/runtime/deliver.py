@@ -21,8 +21,9 @@ from engine.errors import RefusedError
 from engine.messages.compose import NoAddressError, invitation_email, step_request
 from engine.model.delivery import Adapter, DeliveryState, FetchRequest, Outcome, Repeat, Request, Unclear
 from engine.runtime.claim import Claimed, claim, recover
+from engine.runtime.operate import CONNECTION
 from engine.runtime.results import Result, Unsendable, backoff, state_after, write_results
-from engine.store.protocol import Store, Transaction
+from engine.store.protocol import EVERYTHING, Store, Transaction
 
 SEND_DEADLINE = dt.timedelta(seconds=120)  # a claim older than this, and in nobody's hands, was lost
 IDLE = 30.0  # seconds between looks when nothing is due
@@ -60,6 +61,7 @@ class _Round:
     taken: int  # rows, of which some may have been dropped at the recheck
     due: dt.datetime | None  # the next row, where fewer were due than hands are free
     events: bool  # or news for runs came of it
+    held: str | None  # what holds everything back
 
 
 class Courier:
@@ -90,6 +92,7 @@ class Courier:
         self._held: set[int] = set()  # rows claimed whose result is not on disk yet
         self._results: list[Result] = []  # on their way there
         self._stopping = False
+        self.held: str | None = None  # what holds everything back: a pause, the brake
 
     def wake(self) -> None:
         """Something may be due."""
@@ -138,6 +141,7 @@ class Courier:
         except BaseException:
             self._results = results + self._results  # a result that is lost is a message in doubt
             raise
+        self._note(done.held)
         self._held.difference_update(result.item.delivery.id for result in results)
         if done.events:
             self._wake_turn()
@@ -152,6 +156,11 @@ class Courier:
             # As many as might begin, or none could: unless some were dropped at the recheck, what holds them up says for how long.
             return self._free()[1] if len(done.claimed) == done.taken else 0.0
         return IDLE if done.due is None else min(max((done.due - now).total_seconds(), 0.0), IDLE)
+
+    def _note(self, held: str | None) -> None:
+        if held != self.held:
+            _log.warning("sending is held back" if held else "sending goes on", connection=self.name, why=held or self.held)
+        self.held = held
 
     def _free(self) -> tuple[int, float]:
         """How many deliveries may begin now, and how long to wait, in seconds, where none may: a result wakes us sooner."""
@@ -169,11 +178,33 @@ class Courier:
         lost = [row for row in tx.overdue(now) if row.connection == self.name and row.id not in self._held]
         if lost:
             recover(tx, lost, () if self.adapter.repeat is Repeat.NEITHER else (self.name,), "its sender was lost", now)
+        free, held, why = self._held_back(tx, free, now)
         if free <= 0:
-            return _Round([], 0, None, events)
-        claimed, taken = claim(tx, self._versions, self.name, now, now + SEND_DEADLINE, free)
-        dropped = taken > len(claimed)  # of which a run may have to know
-        return _Round(claimed, taken, tx.next_due(self.name) if taken < free else None, events or dropped)
+            return _Round([], 0, None, events, why)
+        claimed, taken = claim(tx, self._versions, self.name, now, now + SEND_DEADLINE, free, held)
+        if self._limit:
+            tx.count_sends(sum(item.delivery.action != "fetch" for item in claimed), now)
+        return _Round(claimed, taken, tx.next_due(self.name, held) if taken < free else None, events, why)
+
+    @property
+    def _limit(self) -> int | None:
+        """The most that the project sends in an hour."""
+        current = self._versions.current
+        return current.definitions.project.limits.get("sends_per_hour") if current is not None else None
+
+    def _held_back(self, tx: Transaction, free: int, now: dt.datetime) -> tuple[int, frozenset[str], str | None]:
+        """How many may be claimed, the addresses that may not, and what holds everything of this connection back."""
+        held = frozenset(row.what for row in tx.pauses())
+        if f"{CONNECTION}{self.name}" in held:
+            return 0, held, "paused"
+        if EVERYTHING in held:
+            return free, held, "paused"
+        if (limit := self._limit) is not None:
+            left = limit - tx.sends(now - dt.timedelta(hours=1))
+            if left <= 0:
+                return free, held | {EVERYTHING}, f"limits.sends_per_hour: {limit:,}"
+            free = min(free, left)
+        return free, held, None
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)

@@ -17,6 +17,7 @@ from engine.model.events import Event
 from engine.model.runs import Run
 from engine.runtime.claim import recover
 from engine.runtime.deliver import Courier
+from engine.runtime.operate import OPERATIONS
 from engine.runtime.people import event_part, part_of
 from engine.runtime.steering import cancel_run, retry_run
 from engine.runtime.turn import TurnReport, run_turn
@@ -130,6 +131,14 @@ class Service:
         if new:
             self.wake()
         return fresh
+
+    async def operate(self, name: str, said: Mapping[str, object]) -> dict[str, object]:
+        """Carry out one of OPERATIONS. Raises what it raises."""
+        now = self.clock.now()
+        done = await self.store.write(lambda tx: OPERATIONS[name](tx, said, now))
+        self.wake()
+        self._wake_couriers(list(self.meter.couriers))
+        return done
 
     async def accept_hook(self, connection: str, key: str, hook: Mapping[str, object]) -> bool:
         """Returns once it is on disk that a hook's object is to be fetched; False for a repeated hook."""

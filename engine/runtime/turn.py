@@ -249,8 +249,8 @@ def _expire(tx: Transaction, version: Version, now: dt.datetime) -> None:
     timers = tx.due_timers(now, MAX_EVENTS)
     found = tx.invitations(timer.ref for timer in timers)
     for invitation in found.values():
-        if invitation.state is not InvitationState.SENT:
-            continue
+        if invitation.state is not InvitationState.SENT or (invitation.expires is not None and invitation.expires > now):
+            continue  # the second: it was sent once more meanwhile, and has a later timer
         tx.save_invitation(replace(invitation, state=InvitationState.EXPIRED))
         type_ = f"survey.{invitation.survey}.expired"
         if version.rules.candidates(type_) or tx.listened(type_):

@@ -7,7 +7,7 @@ work happens, or nothing. `Store.write` returns when that transaction is on disk
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -21,6 +21,7 @@ from engine.model.runs import Outcome, Replied, Run, RunState
 T = TypeVar("T")
 
 PARTITIONS = 256
+EVERYTHING = "*"  # what a pause of all holds back
 
 
 class EventState(IntEnum):
@@ -154,6 +155,15 @@ class OutboxLine:
     external_id: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Sending held back until somebody says otherwise."""
+
+    what: str  # EVERYTHING, an address (cadence.NAME, automation.NAME), or connection.NAME
+    at: dt.datetime
+    by: str
+
+
 class Transaction(Protocol):
     def attempt(self) -> AbstractContextManager[None]:
         """A part that is undone where it raises, while the rest of the transaction stands. StoreError where the disk refuses."""
@@ -282,8 +292,8 @@ class Transaction(Protocol):
         """How many were new."""
         ...
 
-    def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int) -> list[Delivery]:
-        """Due rows, now `sending` with one attempt more."""
+    def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int, held: Collection[str] = ()) -> list[Delivery]:
+        """Due rows, now `sending` with one attempt more; not those of an address in ``held``, and with EVERYTHING fetches only."""
         ...
 
     def finish(self, delivery: Delivery, state: DeliveryState, *, reason: str | None, external_id: str | None, url: str | None) -> bool:
@@ -298,7 +308,7 @@ class Transaction(Protocol):
         """Rows still `sending` behind their deadline; with None, all: nobody can be at work on them."""
         ...
 
-    def next_due(self, connection: str) -> dt.datetime | None: ...
+    def next_due(self, connection: str, held: Collection[str] = ()) -> dt.datetime | None: ...
     def outbox(self, states: Sequence[DeliveryState], limit: int) -> list[OutboxLine]: ...
     def effects(self, run: str) -> list[OutboxLine]:
         """What the steps of a run sent, oldest first."""
@@ -311,6 +321,31 @@ class Transaction(Protocol):
     def revive(self, key: str, due: dt.datetime) -> bool:
         """A delivery that was given up is to be sent again. False where there is none such."""
         ...
+
+    def deliveries(self, ids: Iterable[int]) -> list[Delivery]: ...
+    def reopen(self, delivery: Delivery, due: dt.datetime) -> bool:
+        """Back to `pending`, from whatever state it was found in; False where it is in another one by now."""
+        ...
+
+    def withdraw(self, delivery: Delivery, reason: str) -> bool:
+        """`dropped`, from whatever state it was found in; False as in `reopen`."""
+        ...
+
+    # brakes
+    def pauses(self) -> list[Pause]: ...
+    def pause(self, row: Pause) -> bool:
+        """False where that is paused already."""
+        ...
+
+    def resume(self, what: str) -> bool:
+        """False where that was not paused."""
+        ...
+
+    def sends(self, since: dt.datetime) -> int:
+        """How many deliveries were claimed since, to the minute, as far as they were counted."""
+        ...
+
+    def count_sends(self, many: int, now: dt.datetime) -> None: ...
 
     # versions
     def deploy(self, deployment: Deployment) -> int: ...

@@ -40,7 +40,7 @@ def admin_app(service: Service) -> Starlette:
     async def overview(request: Request) -> Response:
         now = asyncio.get_running_loop().time()
         data = await service.store.read(lambda tx: _overview(tx, service))
-        data["connections"] = [(name, c.breaker.state(now), c.tally) for name, c in service.meter.couriers.items()]
+        data["connections"] = [(name, c.held or c.breaker.state(now), c.tally) for name, c in service.meter.couriers.items()]
         return HTMLResponse(_TEMPLATES.get_template("overview.html").render(data), headers=_HEADERS)
 
     async def metrics(request: Request) -> Response:
@@ -79,6 +79,7 @@ def _overview(tx: Transaction, service: Service) -> dict[str, Any]:
         "units": UNITS,
         "response": response_rate(tx),
         "funnel": tx.funnel(),
+        "pauses": tx.pauses(),
         "counts": tx.counts(),
         "trouble": tx.outbox(_TROUBLE, 20),
         "set_aside": [(waiting.event, settled.state.name.lower(), _last_line(settled.note)) for waiting, settled in tx.set_aside(20)],
@@ -113,17 +114,19 @@ class _Snapshot:
         events.add_metric(["decided"], meter.decided)
         events.add_metric(["parked"], meter.parked)
         breakers = GaugeMetricFamily("sounding_breaker", "Circuit breaker: 0 closed, 1 half open, 2 open", labels=["connection"])
+        held = GaugeMetricFamily("sounding_held", "1 where a pause or the brake holds a connection back", labels=["connection"])
         now = asyncio.get_running_loop().time()
         deliveries = CounterMetricFamily("sounding_deliveries", "Deliveries since the start", labels=["connection", "result"])
         for name, courier in meter.couriers.items():
             tally = courier.tally
             for result, value in (("sent", tally.sent), ("retried", tally.retried), ("dead", tally.dead), ("unknown", tally.unknown)):
                 deliveries.add_metric([name, result], value)
+            held.add_metric([name], int(courier.held is not None))
             breakers.add_metric([name], _BREAKER[courier.breaker.state(now)])
         rows = GaugeMetricFamily("sounding_rows", "Rows in the store", labels=["what"])
         for what, value in sorted(self._counts.items()):
             rows.add_metric([what], value)
-        return [events, deliveries, breakers, rows]
+        return [events, deliveries, breakers, held, rows]
 
 
 def _registry(service: Service, counts: dict[str, int]) -> CollectorRegistry:

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from starlette.routing import Route
 
 from engine import __version__
 from engine.deploy.versions import pack
-from engine.errors import RefusedError
+from engine.errors import RefusedError, UsageError
 from engine.model.codec import decode
 from engine.model.definitions import Definitions, Project
 from engine.model.runs import dump
+from engine.runtime.operate import OPERATIONS
 from engine.runtime.service import Service
 
 Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -55,7 +57,8 @@ def control_app(service: Service, started: Project) -> Starlette:
     async def retry_run(said: Mapping[str, Any]) -> dict[str, Any]:
         return {"run": dump(await service.retry_run(said["run"]))}
 
-    commands = {"/apply": apply, "/runs/cancel": cancel_run, "/runs/retry": retry_run}
+    commands: dict[str, Command] = {"/apply": apply, "/runs/cancel": cancel_run, "/runs/retry": retry_run}
+    commands |= {f"/do/{name}": partial(service.operate, name) for name in OPERATIONS}
     return Starlette(routes=[Route(path, _endpoint(command), methods=["POST"]) for path, command in commands.items()])
 
 
@@ -66,6 +69,8 @@ def _endpoint(command: Command) -> Callable[[Request], Awaitable[Response]]:
             return JSONResponse({"error": f"it is Sounding {__version__}, the command is {said['version']}. Restart it"}, status_code=409)
         try:
             return JSONResponse(await command(said))
+        except UsageError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
         except RefusedError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
 
@@ -80,12 +85,14 @@ def _later(started: Project, wanted: Project) -> list[str]:
 
 
 async def send(store: Path, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Ask the daemon that holds the store. Raises RefusedError where it does not answer."""
+    """Ask the daemon that holds the store. Raises RefusedError where it does not answer, UsageError where it was asked wrongly."""
     connector = aiohttp.UnixConnector(path=str(socket_path(store)))
     try:
         body = {**body, "version": __version__}
         async with aiohttp.ClientSession(connector=connector) as session, session.post(f"http://daemon{path}", json=body) as response:
             said: dict[str, Any] = await response.json() if response.content_type == "application/json" else {}
+            if response.status == 400:
+                raise UsageError(said["error"])
             if response.status != 200:
                 raise RefusedError(f"the daemon of {store} refused: {said.get('error') or f'HTTP {response.status}'}")
             return said

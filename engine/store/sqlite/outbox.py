@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from orjson import loads
 
 from engine.model.delivery import Delivery, DeliveryState
-from engine.store.protocol import NewDelivery, OutboxLine
-from engine.store.sqlite.rows import Rows, dumps, instant, marks, micros
+from engine.store.protocol import EVERYTHING, NewDelivery, OutboxLine
+from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, micros
 
 _COLUMNS = (
     "id, part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects, payload, respondent,"
@@ -42,6 +42,15 @@ def _delivery(row: Sequence[Any]) -> Delivery:
 
 def _line(row: Sequence[Any]) -> OutboxLine:
     return OutboxLine(delivery=_delivery(row[:17]), due=instant(row[17]), reason=row[18], external_id=row[19])
+
+
+def _going(held: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """The rows that are not held back. A fetch sends nothing to anybody, so only its connection's own pause holds it."""
+    if EVERYTHING in held:
+        return " AND action = 'fetch'", ()
+    if not held:
+        return "", ()
+    return f" AND substr(origin, 1, instr(origin || '/', '/') - 1) NOT IN ({marks(tuple(held))})", tuple(held)
 
 
 class OutboxRows(Rows):
@@ -76,11 +85,12 @@ class OutboxRows(Rows):
         )
         return cursor.rowcount
 
-    def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int) -> list[Delivery]:
+    def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int, held: Collection[str] = ()) -> list[Delivery]:
+        going, parameters = _going(held)
         # RETURNING gives no order, and the order of sending is that of the due times.
         rows = self.db.execute(
-            f"SELECT {_COLUMNS} FROM outbox WHERE connection = ? AND state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?",
-            (connection, micros(now), limit),
+            f"SELECT {_COLUMNS} FROM outbox WHERE connection = ? AND state = 'pending' AND due <= ?{going} ORDER BY due, id LIMIT ?",
+            (connection, micros(now), *parameters, limit),
         ).fetchall()
         self.db.executemany(
             "UPDATE outbox SET state = 'sending', attempt = attempt + 1, deadline = ? WHERE id = ?",
@@ -116,8 +126,10 @@ class OutboxRows(Rows):
         )
         return [_delivery(row) for row in rows]
 
-    def next_due(self, connection: str) -> dt.datetime | None:
-        row = self.db.execute("SELECT min(due) FROM outbox WHERE connection = ? AND state = 'pending'", (connection,)).fetchone()
+    def next_due(self, connection: str, held: Collection[str] = ()) -> dt.datetime | None:
+        going, parameters = _going(held)
+        sql = f"SELECT min(due) FROM outbox WHERE connection = ? AND state = 'pending'{going}"
+        row = self.db.execute(sql, (connection, *parameters)).fetchone()
         return None if row[0] is None else instant(row[0])
 
     def outbox(self, states: Sequence[DeliveryState], limit: int) -> list[OutboxLine]:
@@ -135,6 +147,28 @@ class OutboxRows(Rows):
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE run = ? AND state = 'pending'", (run,)).fetchall()
         self.db.executemany("UPDATE outbox SET state = 'dropped', reason = ? WHERE id = ?", [(reason, row[0]) for row in rows])
         return [_delivery(row) for row in rows]
+
+    def deliveries(self, ids: Iterable[int]) -> list[Delivery]:
+        found: list[Delivery] = []
+        for some in chunks(ids):
+            found += [
+                _delivery(row) for row in self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE id IN ({marks(some)}) ORDER BY id", some)
+            ]
+        return found
+
+    def reopen(self, delivery: Delivery, due: dt.datetime) -> bool:
+        cursor = self.db.execute(
+            "UPDATE outbox SET state = 'pending', due = ?, reason = NULL WHERE id = ? AND state = ? AND attempt = ?",
+            (micros(due), delivery.id, delivery.state.value, delivery.attempt),
+        )
+        return cursor.rowcount == 1
+
+    def withdraw(self, delivery: Delivery, reason: str) -> bool:
+        cursor = self.db.execute(
+            "UPDATE outbox SET state = 'dropped', reason = ? WHERE id = ? AND state = ? AND attempt = ?",
+            (reason, delivery.id, delivery.state.value, delivery.attempt),
+        )
+        return cursor.rowcount == 1
 
     def revive(self, key: str, due: dt.datetime) -> bool:
         cursor = self.db.execute(

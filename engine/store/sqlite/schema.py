@@ -204,5 +204,24 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX early_reply_to ON early_reply (connection, external_id);
     """,
+    """
+    CREATE TABLE pause (
+        what TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        who TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sends (
+        minute INTEGER PRIMARY KEY,
+        many INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE unread (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        door TEXT NOT NULL,
+        headers TEXT NOT NULL,
+        body BLOB NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 VERSION = len(MIGRATIONS)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from engine.errors import StoreBusyError, StoreError
 from engine.store.protocol import Transaction
 from engine.store.sqlite.asks import AskRows
+from engine.store.sqlite.brakes import BrakeRows
 from engine.store.sqlite.events import EventRows
 from engine.store.sqlite.feedback import FeedbackRows
 from engine.store.sqlite.objects import ObjectRows
@@ -47,7 +48,7 @@ _REFUSALS = frozenset(
 )
 
 
-class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, AskRows, OutboxRows, RunRows, VersionRows):
+class SqliteTransaction(EventRows, ObjectRows, FeedbackRows, AskRows, OutboxRows, RunRows, VersionRows, BrakeRows):
     """Every statement, over one connection inside one transaction."""
 
     @contextlib.contextmanager

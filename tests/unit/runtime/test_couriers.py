@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import small_project
 import stored
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope
@@ -285,3 +286,17 @@ async def test_a_rate_is_kept_over_all_that_is_due(tmp_path: Path) -> None:
         it.service.meter.couriers["desk"].wake()
         await asyncio.sleep(0.2)
         assert (len(it.desk.tickets), rate.free(asyncio.get_running_loop().time())) == (7, 0)
+
+
+async def test_beyond_the_brake_sending_stops_and_says_so_and_goes_on_when_the_hour_is_over(tmp_path: Path) -> None:
+    limited = small_project.definitions({"may_ask:": "limits: {sends_per_hour: 5}\nmay_ask:"})
+    async with bench(tmp_path, limited) as made, MailCatcher() as mail, DeskReceiver() as desk, service(made, mail, desk) as it:
+        await it.service.accept([wanted(n) for n in range(8)] + [delivered(n) for n in range(4)])
+        await eventually(lambda: it.states() == {"done": 5, "pending": 7})
+        held = {courier.held for courier in it.service.meter.couriers.values()}
+        assert "limits.sends_per_hour: 5" in held
+        assert len(it.mail.messages) + len(it.desk.tickets) == 5
+        await made.store.write(lambda tx: made.store._writer.execute("UPDATE sends SET minute = minute - 61"))
+        for courier in it.service.meter.couriers.values():
+            courier.wake()
+        await eventually(lambda: it.states() == {"done": 10, "pending": 2})

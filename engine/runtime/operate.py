@@ -1,0 +1,107 @@
+"""What an operator does to a store: hold sending back, send again what was given up, let go of it.
+
+Each operation is one transaction with plain JSON in and out, so that a command does the same through a daemon's control socket and,
+where none runs, by itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from engine.deploy.versions import unpack
+from engine.dsl.nearest import did_you_mean
+from engine.errors import RefusedError, UsageError
+from engine.model.delivery import Delivery, DeliveryState
+from engine.model.feedback import InvitationState
+from engine.store.protocol import EVERYTHING, Pause, Transaction
+
+CONNECTION = "connection."
+_AGAIN = frozenset({DeliveryState.DEAD, DeliveryState.UNKNOWN, DeliveryState.DROPPED})
+_WITHDRAWN = frozenset({DeliveryState.DEAD, DeliveryState.UNKNOWN, DeliveryState.PENDING})
+
+Said = Mapping[str, Any]  # JSON
+Operation = Callable[[Transaction, Said, dt.datetime], dict[str, Any]]
+
+
+def pause(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
+    """``what`` (an address, a connection's name, or EVERYTHING) and ``by``. Raises UsageError for what is not deployed."""
+    what = _known(tx, said["what"])
+    return {"what": what, "changed": tx.pause(Pause(what=what, at=now, by=said["by"]))}
+
+
+def resume(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
+    """The opposite of `pause`; EVERYTHING ends that pause, and leaves those of single addresses and connections."""
+    paused = {row.what for row in tx.pauses()}
+    wanted = said["what"]
+    what = wanted if wanted in paused else f"{CONNECTION}{wanted}"
+    return {"what": what if what in paused else wanted, "changed": tx.resume(what)}
+
+
+def _known(tx: Transaction, what: str) -> str:
+    deployment = tx.deployment()
+    if deployment is None:
+        raise RefusedError("nothing is applied to this store yet. Run `sounding apply`")
+    definitions = unpack(deployment)
+    connections = {f"{CONNECTION}{name}" for name in definitions.project.connections}
+    addresses = {address for address in deployment.fingerprints if address.startswith(("cadence.", "automation."))}
+    for name in (what, f"{CONNECTION}{what}"):
+        if name == EVERYTHING or name in connections | addresses:
+            return name
+    hint = did_you_mean(what, {name.removeprefix(CONNECTION) for name in connections} | addresses)
+    raise UsageError(f"`{what}` is no cadence, automation or connection that is deployed" + (f"; {hint}" if hint else ""))
+
+
+def retry(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
+    """Send deliveries (``ids``) again that were given up, dropped or left in doubt; whether they may go is judged anew."""
+
+    def again(row: Delivery) -> bool:
+        if not tx.reopen(row, now):
+            return False
+        if row.invitation is not None:
+            invitation = tx.invitations([row.invitation]).get(row.invitation)
+            if invitation is not None and invitation.state in (InvitationState.DROPPED, InvitationState.SENT):
+                tx.save_invitation(replace(invitation, state=InvitationState.PLANNED, reason=None))
+        return True
+
+    return _each(tx, said["ids"], _AGAIN, again)
+
+
+def drop(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
+    """Let go of deliveries (``ids``) that are waiting, in doubt or given up; ``by`` says who did."""
+    reason = f"dropped by {said['by']}"
+
+    def let_go(row: Delivery) -> bool:
+        if not tx.withdraw(row, reason):
+            return False
+        if row.invitation is not None and row.state is not DeliveryState.UNKNOWN:
+            invitation = tx.invitations([row.invitation]).get(row.invitation)
+            if invitation is not None and invitation.state is InvitationState.PLANNED:
+                tx.save_invitation(replace(invitation, state=InvitationState.DROPPED, reason=reason))
+        return True
+
+    return _each(tx, said["ids"], _WITHDRAWN, let_go)
+
+
+def _each(tx: Transaction, ids: Sequence[int], states: frozenset[DeliveryState], work: Callable[[Delivery], bool]) -> dict[str, Any]:
+    """Do it where it can be done: ``done`` has these ids, ``refused`` the others with the reason."""
+    found = {row.id: row for row in tx.deliveries(ids)}
+    done: list[int] = []
+    refused: dict[str, str] = {}
+    for id_ in dict.fromkeys(ids):
+        row = found.get(id_)
+        if row is None:
+            refused[str(id_)] = "there is no such delivery"
+        elif row.state not in states:
+            refused[str(id_)] = f"it is {row.state.value}"
+        elif row.run is not None:
+            # Its run has gone on without it, or failed because of it; the row alone would bring nothing back.
+            refused[str(id_)] = f"it is a step of run {row.run}"
+        elif work(row):
+            done.append(id_)
+    return {"done": done, "refused": refused}
+
+
+OPERATIONS: Mapping[str, Operation] = {"pause": pause, "resume": resume, "retry": retry, "drop": drop}
