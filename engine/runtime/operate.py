@@ -98,7 +98,7 @@ def _each(tx: Transaction, ids: Sequence[int], states: frozenset[DeliveryState],
             refused[str(id_)] = f"it is {row.state.value}"
         elif row.run is not None:
             # Its run has gone on without it, or failed because of it; the row alone would bring nothing back.
-            refused[str(id_)] = f"it is a step of run {row.run}"
+            refused[str(id_)] = f"it is a step of run {row.run}: `sounding runs` changes that"
         elif work(row):
             done.append(id_)
     return {"done": done, "refused": refused}
