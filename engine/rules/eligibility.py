@@ -81,6 +81,8 @@ class Eligibility:
             return Verdict("answered")
         if state is not None and state.state in (InvitationState.EXPIRED, InvitationState.DROPPED):
             return Verdict(state.reason or state.state.value)
+        if scope.get("contact") is None:
+            return Verdict("no contact")
         last = asking.due + dt.timedelta(seconds=asking.lifetime) if asking.lifetime is not None else None
         if last is not None and now > last:
             return Verdict("expired before it could be sent")
@@ -165,7 +167,8 @@ class Eligibility:
             # Audiences that exclude each other: whoever is in the other one by its own conditions is out of both.
             if other not in seen and excluded is not None and self._outside(excluded, scope, keys, seen | {audience.name}) is None:
                 return f"{name}: excludes audience.{other}"
-        if audience.sample is not None and not sampled(audience, keys.get(audience.of, ""), meaning.now(scope), self._zone):
+        key = keys.get(audience.of)  # none where nothing is stored: whether it is in the sample cannot be told yet
+        if key is not None and not sampled(audience, key, meaning.now(scope), self._zone):
             return f"{name}: not in its sample"
         return None
 
