@@ -21,6 +21,7 @@ from engine.checks import (
     method,
     overlaps,
     personal,
+    unreachable,
     unused,
     waits,
 )
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     contrast.CHECK,
     *method.CHECKS,
     margin.CHECK,
+    *unreachable.CHECKS,
     gaps.GAP,
     *overlaps.CHECKS,
     dead.CHECK,

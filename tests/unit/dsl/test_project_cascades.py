@@ -128,7 +128,9 @@ def test_one_mistake_is_one_finding(tmp_path: Path, good: str, bad: str, code: s
 
 def test_mistakes_of_their_own_are_all_found(tmp_path: Path) -> None:
     text = WHOLE.replace('where: contact.tier == "vip"', 'where: contact.tier == "vipp"').replace("via: desk,", "via: disk,")
-    text = text.replace("show_if: score <= 6}", "show_if: score <= 6}\nthanks: [{text: '{{ nobody }}'}, {text: '{{ contact.nme }}'}]")
+    text = text.replace(
+        "show_if: score <= 6}", "show_if: score <= 6}\nthanks: [{if: score > 8, text: '{{ nobody }}'}, {text: '{{ contact.nme }}'}]"
+    )
     assert [code for code, _ in findings(tmp_path, text)] == ["SND302", "SND303", "SND306"]
     # The survey was refused, so its automation is not judged; mended, it is.
     assert [code for code, _ in findings(tmp_path, text.replace("{{ nobody }}", "").replace(".nme", ".name"))] == ["SND306", "SND204"]
