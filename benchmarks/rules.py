@@ -46,7 +46,6 @@ from engine.rules.compile import RuleSet
 from engine.rules.decide import decide
 
 SIZES = (10, 100, 1_000, 10_000)
-EVENTS = 1_000
 ROUNDS = 7
 PEER_ROUNDS = 3
 PEER_SECONDS = 0.3  # of a peer's round: a slow one is asked about fewer events
@@ -176,9 +175,9 @@ def by_hand_us(rules: Sequence[Rule], definitions: Definitions, events: Sequence
     return micro(least(ROUNDS, asked(matches, prepared)), len(events))
 
 
-def measured(automations: int, peers: Sequence[Peer]) -> dict[str, Any]:
+def measured(automations: int, count: int, peers: Sequence[Peer]) -> dict[str, Any]:
     definitions, load_s = loaded(automations)
-    events = answers(automations, EVENTS)
+    events = answers(automations, count)
     found, expected, rules = us(definitions, events)
     prepared = scopes(rules, events)
     decided = least(ROUNDS, asked(lambda kind, scope: decide(rules, kind, scope), prepared))
@@ -195,12 +194,12 @@ def measured(automations: int, peers: Sequence[Peer]) -> dict[str, Any]:
     return found
 
 
-def growth(small: int, large: int) -> dict[str, Any]:
+def growth(small: int, large: int, count: int) -> dict[str, Any]:
     """What an event costs among ``large`` automations, as a multiple of what it costs among ``small``, each time with as many hits."""
     found = {}
     for automations in (small, large):
         definitions, _ = loaded(automations, shared=0.0)
-        figures, _, _ = us(definitions, answers(automations, EVENTS))
+        figures, _, _ = us(definitions, answers(automations, count))
         found[str(automations)] = {"us": figures["us"], "hits": figures["hits"]}
     return {**found, "ratio": round(found[str(large)]["us"] / found[str(small)]["us"], 2)}
 
@@ -208,17 +207,18 @@ def growth(small: int, large: int) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of automations")
+    parser.add_argument("--events", type=int, default=1_000, help="answers to decide on")
     parser.add_argument("--peer", action="append", help="only peers whose name contains this; `none` for none")
     options = parser.parse_args()
     peers = [peer for peer in PEERS if options.peer is None or any(word in peer.name for word in options.peer)]
     by_size = {}
     for size in options.sizes:
-        by_size[str(size)] = figures = measured(size, peers)
+        by_size[str(size)] = figures = measured(size, options.events, peers)
         print(f"{size} automations: {figures['us']} µs an event, best peer: {figures.get('best_peer_us')}", file=sys.stderr)
     result = {
         "benchmark": "rules",
         "sizes": by_size,
-        "growth": growth(min(options.sizes), max(options.sizes)),
+        "growth": growth(min(options.sizes), max(options.sizes), options.events),
         "python": platform.python_version(),
         "machine": platform.machine(),
     }

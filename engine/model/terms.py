@@ -20,7 +20,7 @@ Value = bool | int | float | str | dt.date | dt.datetime | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    type: Type
+    type: Type = field(hash=False)  # terms that differ in their type alone are rare, and its hash is slow
     offset: int = field(default=0, compare=False)
 
 
@@ -145,22 +145,26 @@ def _made_of(cls: Any) -> tuple[str, ...]:
     return tuple(part.name for part in fields(cls) if part.type in ("Term", "tuple[Term, ...]"))
 
 
-def direct_parts(term: Term) -> Iterator[Term]:
+def direct_parts(term: Term) -> list[Term]:
     """What a term is made of."""
+    found: list[Term] = []
     cls: Any = type(term)
     for name in _made_of(cls):
         value = getattr(term, name)
         if isinstance(value, tuple):
-            yield from value
+            found += value
         else:
-            yield value
+            found.append(value)
+    return found
 
 
 def parts(term: Term) -> Iterator[Term]:
     """A term, what it is made of, what that is made of, and so on."""
-    yield term
-    for part in direct_parts(term):
-        yield from parts(part)
+    waiting = [term]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting += reversed(direct_parts(part))
 
 
 def loads(term: Term) -> Iterator[Load]:

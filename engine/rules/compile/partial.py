@@ -141,11 +141,13 @@ def _atoms(term: t.Term) -> Iterator[t.Term]:
 def _turns_on(atom: t.Term) -> Split | None:
     """The one path that decides an atom, with the values that can be told apart beforehand; that it is missing always can."""
     loads = list(t.loads(atom))
-    if not loads or any(load.path != loads[0].path for load in loads) or loads[0].type.kind in ("object", "money", "list"):
+    if not loads or any(load.path != loads[0].path for load in loads):
         return None
-    equality = _tests_equality(atom)
-    values = (*_domain(loads[0].type), *(_constants(atom) if equality else ()))
-    return Split(loads[0].path, values) if values or equality else None
+    kind, equality = loads[0].type, _tests_equality(atom)
+    values = (*_domain(kind), *(_constants(atom) if equality else ()))
+    # To look up a text that may be long, only to see that it is there, would take longer than to test it.
+    by_presence = equality and (kind.is_number or kind.kind in ("date", "datetime"))
+    return Split(loads[0].path, values) if values or by_presence else None
 
 
 def _domain(kind: Type) -> tuple[object, ...]:
