@@ -36,6 +36,9 @@ def _rule(trace: RuleTrace) -> Iterator[str]:
     asks = trace.address.startswith("cadence.")
     done = click.style("asks" if asks else "fires", fg="green") if trace.fired else click.style("does nothing", fg="yellow")
     why = f": {_why(trace.reason)}" if not trace.fired and trace.reason is not None else ""
+    if trace.cancels:
+        yield f"{click.style(trace.address, bold=True)} takes back what it has not sent to this contact   {trace.at}"
+        return
     yield f"{click.style(trace.address, bold=True)} {done}{why}   {trace.at}"
     for condition in trace.conditions:
         yield from _condition(condition, "  ")
@@ -88,6 +91,7 @@ def _rule_json(trace: RuleTrace) -> dict[str, Any]:
         **_place(trace),
         "fired": trace.fired,
         "reason": trace.reason,
+        "cancels": trace.cancels,
         "due": trace.due.isoformat() if trace.due is not None else None,
         "conditions": [_condition_json(judged) for judged in trace.conditions],
         "steps": [

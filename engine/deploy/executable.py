@@ -71,7 +71,6 @@ def _cadence(cadence: Cadence) -> Iterator[tuple[str, Span]]:
     wanted = {
         "every": cadence.every,
         "cron": cadence.cron,
-        "cancel_on": cadence.cancel_on,
         "spread": cadence.spread,
         "remind": cadence.remind,
     }

@@ -33,7 +33,14 @@ class Begin:
     replaces: bool = False  # those of its subject are cancelled: their waits, and what they have not sent
 
 
-Effect = Ask | Act | Begin
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take back the invitations of a cadence to the event's contact that are not on their way yet."""
+
+    cadence: Cadence
+
+
+Effect = Ask | Act | Begin | Cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +69,10 @@ def decide(
 ) -> Decision:
     """The effects of an event in the situation that ``scope`` describes, whose objects have the keys in ``subjects``."""
     holding = rules.holding(event_type, scope)
-    if not holding:
+    cancelling = rules.cancelling(event_type)
+    if not holding and not cancelling:
         return _NOTHING
-    effects: list[Effect] = []
+    effects: list[Effect] = [Cancel(cadence) for cadence in cancelling]  # first, so that what the event itself begins is not taken back
     fired: list[str] = []
     skipped: list[tuple[str, str]] = []
     for candidate in holding:

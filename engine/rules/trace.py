@@ -16,7 +16,7 @@ from engine.dsl.expressions.meaning import now
 from engine.dsl.expressions.parse import parse
 from engine.dsl.expressions.unparse import unparse
 from engine.model import terms as t
-from engine.model.definitions import Automation, Cadence
+from engine.model.definitions import Automation, Cadence, address
 from engine.model.runs import Delivered, Outcome, Run
 from engine.model.span import Span
 from engine.rules.compile import Candidate, RuleSet
@@ -67,6 +67,7 @@ class RuleTrace:
     conditions: tuple[Judged, ...]
     steps: tuple[StepTrace, ...]
     due: dt.datetime | None = None  # of an invitation
+    cancels: bool = False  # a cadence that takes back what it has not sent
 
 
 def explain(
@@ -79,10 +80,14 @@ def explain(
     subjects: Mapping[str, str] = NO_SUBJECTS,
     active: Active = nobody,
 ) -> tuple[RuleTrace, ...]:
-    """Every rule that waits for an event, in address order, in the situation that the event met."""
+    """Every rule that waits for an event, in the situation that the event met: cadences that take back first, then in address order."""
     scope = there.scope
     decision = decide(rules, event_type, scope, subjects, active)
-    return tuple(_rule(rules, candidate, decision, scope, zone, time, subjects) for candidate in rules.candidates(event_type))
+    taken_back = (
+        RuleTrace(address=address(cadence), at=cadence.at, fired=True, reason=None, conditions=(), steps=(), cancels=True)
+        for cadence in rules.cancelling(event_type)
+    )
+    return (*taken_back, *(_rule(rules, candidate, decision, scope, zone, time, subjects) for candidate in rules.candidates(event_type)))
 
 
 def _rule(

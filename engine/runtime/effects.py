@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.deploy.versions import Version
@@ -213,6 +213,25 @@ def invite(case: Case, cadence: Cadence, batch: Batch) -> str | None:
     batch.invitations.append(invitation)
     batch.deliveries.append(NewDelivery(delivery=delivery, due=due))
     return None
+
+
+def cancel(tx: Transaction, case: Case, cadence: Cadence, event_type: str, batch: Batch) -> None:
+    """Take back invitations that nobody has begun to send: those about the event's own object, or about nothing of its kind."""
+    contact, reason = case.records.get("contact"), f"cancelled by {event_type}"
+    if contact is None:
+        return
+    about = case.version.rules.events[event_type].objects
+
+    def concerned(invitation: Invitation) -> bool:
+        mine = invitation.contact == contact.key and invitation.cadence == cadence.name and invitation.state is InvitationState.PLANNED
+        return mine and all(case.records[kind].key == key for kind, key in invitation.subjects.items() if kind in about)
+
+    for number, planned in enumerate(batch.invitations):
+        if concerned(planned):
+            batch.invitations[number] = replace(planned, state=InvitationState.DROPPED, reason=reason)
+    for stored in tx.unsent(contact.key, cadence.name):
+        if concerned(stored):
+            tx.save_invitation(replace(stored, state=InvitationState.DROPPED, reason=reason))
 
 
 def reaching(version: Version, cadence: Cadence, contact: Mapping[str, Any]) -> str | None:

@@ -18,6 +18,7 @@ from engine.store.protocol import Transaction, Waiting
 class Work:
     """What is gathered."""
 
+    tx: Transaction
     batch: Batch
     runs: Runs
     broken: dict[str, Exception] = field(default_factory=dict)  # runs at which the engine failed: they were parked
@@ -35,7 +36,7 @@ def gather(
         try:
             with tx.attempt():
                 batch = Batch(People(tx, current, rows))
-                work = Work(batch, Runs(tx, versions, batch, now, broken), broken)
+                work = Work(tx, batch, Runs(tx, versions, batch, now, broken), broken)
                 do(work)
                 work.runs.flush()
                 batch.flush(tx, now)

@@ -16,9 +16,9 @@ from engine.model.definitions import EventType
 from engine.model.events import Record
 from engine.model.feedback import InvitationState
 from engine.model.runs import Due, Happening
-from engine.rules.decide import Ask, Begin, Decision, decide
+from engine.rules.decide import Ask, Begin, Cancel, Decision, decide
 from engine.rules.scope import situation
-from engine.runtime.effects import Batch, Case, carry_out, cause_of, in_sight, invite, own_event
+from engine.runtime.effects import Batch, Case, cancel, carry_out, cause_of, in_sight, invite, own_event
 from engine.runtime.gather import Work, gather
 from engine.runtime.people import Brought, part_of
 from engine.runtime.runs import MAX_TRACEBACK, RunFailedError
@@ -235,6 +235,8 @@ def _carry_out(case: Case, decision: Decision, row: Waiting, work: Work) -> dict
             refused = invite(case, effect.cadence, work.batch)
             if refused is not None:
                 skipped[f"cadence.{effect.cadence.name}"] = refused
+        elif isinstance(effect, Cancel):
+            cancel(work.tx, case, effect.cadence, row.event.type, work.batch)
         elif isinstance(effect, Begin):
             steps = work.runs.start(case, effect, row)
             name = effect.flow.automation.name

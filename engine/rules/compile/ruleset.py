@@ -66,6 +66,7 @@ class RuleSet:
         self.trees: dict[tuple[t.Term, ...], Tree] = {}
         self._earlier = earlier.trees if earlier is not None else {}
         self._flows: dict[str, Flow] = {}
+        self._cancelling = _cancelling(definitions)
         self._eligibility: Eligibility | None = None
         self._graph: nx.DiGraph[str] | None = None
 
@@ -87,6 +88,10 @@ class RuleSet:
         if found is None:
             found = self._flows[automation] = Flow(self.definitions.automations[automation], self.definitions, self.events)
         return found
+
+    def cancelling(self, event_type: str) -> Sequence[Cadence]:
+        """The cadences that take back what they have not sent when an event happens, in address order."""
+        return self._cancelling.get(event_type, ())
 
     def candidates(self, event_type: str) -> tuple[Candidate, ...]:
         """The rules that wait for an event type, in address order; none for one that nobody waits for."""
@@ -154,6 +159,14 @@ def _by_event(definitions: Definitions) -> dict[str, Sequence[Rule]]:
             for event in group[name].when:
                 found.setdefault(event, []).append(group[name])
     return dict(found)
+
+
+def _cancelling(definitions: Definitions) -> dict[str, list[Cadence]]:
+    found: dict[str, list[Cadence]] = {}
+    for name in sorted(definitions.cadences):
+        for event in definitions.cadences[name].cancel_on:
+            found.setdefault(event, []).append(definitions.cadences[name])
+    return found
 
 
 def _condition(candidate: Candidate) -> t.Term:

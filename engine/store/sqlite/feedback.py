@@ -81,6 +81,14 @@ class FeedbackRows(Rows):
                 )
         return found
 
+    def unsent(self, contact: str, cadence: str) -> list[Invitation]:
+        rows = self.db.execute(
+            "SELECT i.id FROM invitation i JOIN outbox o ON o.key = i.id"
+            " WHERE i.contact = ? AND i.cadence = ? AND i.state = 'planned' AND o.state = 'pending'",
+            (contact, cadence),
+        )
+        return list(self.invitations(id_ for (id_,) in rows.fetchall()).values())
+
     def add_token(self, digest: bytes, invitation: str) -> None:
         self.db.execute("INSERT INTO token (digest, invitation) VALUES (?,?)", (digest, invitation))
 

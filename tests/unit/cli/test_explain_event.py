@@ -126,6 +126,14 @@ def test_a_cadence_says_whom_it_asks_and_why_not(project: Path, contact: dict[st
     assert rule["due"] == ("2026-03-02T09:00:00+00:00" if fired else None)
 
 
+def test_a_cadence_that_takes_back_says_so(project: Path) -> None:
+    text = PROJECT.replace("when: order.delivered\nvia", "when: order.delivered\ncancel_on: [deal.lost]\nvia")
+    (project / "sounding.yaml").write_text(text, encoding="utf-8")
+    lost = event("deal.lost", contact=ADA, deal={"id": "d", "title": "Coat"})
+    assert rules(project, lost)["cadence.after_delivery"]["cancels"] is True
+    assert "cadence.after_delivery takes back what it has not sent to this contact" in run(project, lost).stdout
+
+
 def test_a_rule_that_reads_what_is_not_linked_says_so(project: Path) -> None:
     assert rules(project, event("order.delivered", contact=ADA))["automation.late"]["reason"] == "no deal"
 

@@ -337,3 +337,51 @@ async def test_nothing_is_decided_before_anything_is_applied(tmp_path: Path) -> 
         await engine.turn()
         assert engine.outcome(waiting).state is EventState.DECIDED
         assert [line.delivery.state for line in await engine.outbox()] == [DeliveryState.PENDING]
+
+
+# -- what an event takes back -----------------------------------------------------------------------------------------------
+
+TAKEN_BACK = {"when: visit.ended\nafter: 2d\n": "when: [visit.ended, order.delivered]\nafter: 2d\ncancel_on: [deal.lost, help.wanted]\n"}
+
+
+def lost(number: int) -> Event:
+    return event("deal.lost", {"contact": ADA, "deal": {"id": f"d{number}", "title": "Coat"}})
+
+
+async def taken_back(engine: Bench) -> list[str | None]:
+    engine.clock.advance(2 * DAY)
+    sent = [item.delivery.origin for item in await engine.claim() if item.cadence is not None]
+    dropped = [line.reason for line in await engine.outbox(DeliveryState.DROPPED)]
+    return [*(origin for origin in sent if origin == "cadence.after_visit"), *dropped]
+
+
+async def test_an_event_takes_back_what_was_not_sent_about_the_same_object(tmp_path: Path) -> None:
+    async with bench(tmp_path, small_project.definitions(TAKEN_BACK)) as engine:
+        await engine.turn(delivered(1), delivered(2))
+        await engine.turn(lost(1))
+        assert await taken_back(engine) == ["cadence.after_visit", "cancelled by deal.lost"]
+
+
+async def test_an_event_about_the_contact_alone_takes_back_all_and_one_of_another_contact_nothing(tmp_path: Path) -> None:
+    bob = {"id": "2", "email": "bob@example.test"}
+    async with bench(tmp_path, small_project.definitions(TAKEN_BACK)) as engine:
+        await engine.turn(delivered(1), event("visit.ended", {"contact": ADA}), event("visit.ended", {"contact": bob}))
+        await engine.turn(event("help.wanted", {"contact": ADA, "topic": "size"}))
+        assert await taken_back(engine) == ["cadence.after_visit", "cancelled by help.wanted", "cancelled by help.wanted"]
+
+
+async def test_what_is_planned_in_the_same_turn_is_taken_back_where_it_came_before(tmp_path: Path) -> None:
+    async with bench(tmp_path, small_project.definitions(TAKEN_BACK)) as engine:
+        await engine.turn(delivered(1), lost(1), delivered(1))
+        assert await taken_back(engine) == ["cadence.after_visit", "cancelled by deal.lost"]
+
+
+async def test_what_is_on_its_way_is_not_taken_back(tmp_path: Path) -> None:
+    async with bench(tmp_path, small_project.definitions(TAKEN_BACK)) as engine:
+        await engine.turn(delivered(1))
+        engine.clock.advance(2 * DAY)
+        (_, item) = await engine.claim()
+        await engine.turn(lost(1))
+        assert item.invitation is not None
+        assert item.invitation.state is InvitationState.PLANNED
+        assert {row.state for row in await engine.invitations()} == {InvitationState.PLANNED}
