@@ -9,7 +9,8 @@ from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Definition, Project, address
 from engine.model.span import Span
 from engine.rules.analysis.domains import Space
-from engine.rules.analysis.reach import Reached, reached
+from engine.rules.analysis.leaves import Condition
+from engine.rules.analysis.reach import Reached, reached, read
 from engine.rules.analysis.verdicts import constant_operands, verdict
 from engine.rules.steps import positions
 
@@ -29,9 +30,17 @@ def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
             yield _finding(definition, step.at, "this step is never taken: the run ends before it")
 
 
+def _knows_of(given: Condition, own: Condition) -> bool:
+    """Whether what is known says anything about what a condition depends on."""
+    known, asked = ({name for variable in of.variables for name in (variable.name, *variable.paths)} for of in (given, own))
+    return not known.isdisjoint(asked)
+
+
 def _of_condition(place: Reached) -> Iterator[tuple[Span, str]]:
     own = place.step.condition
-    if own is None or Space([place.given]).cubes(place.given) == []:  # what cannot be reached was reported further up
+    if own is None or not _knows_of(place.given, read(own.term, place.name)):  # by itself it was judged already
+        return
+    if Space([place.given]).cubes(place.given) == []:  # what cannot be reached was reported further up
         return
     for term, always in constant_operands(own.term, None, place.given, place.name):
         if verdict(term, own.term) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -52,9 +52,13 @@ def ignores_in(text: str, name: str) -> tuple[Ignore, ...]:
     return tuple(_ignore(file, found) for found in _comments(text, scalars))
 
 
-def apply_ignores(findings: Findings, texts: Mapping[str, str], checks: Collection[str]) -> None:
+def ignores_of(texts: Mapping[str, str]) -> list[Ignore]:
+    """The ignores of all files, by name."""
+    return [ignore for name, text in texts.items() for ignore in ignores_in(text, name)]
+
+
+def apply_ignores(findings: Findings, ignores: Sequence[Ignore], checks: Collection[str]) -> None:
     """Take out what is ignored, and report each ignore that is incomplete or ignores nothing. ``checks`` are the checks' codes."""
-    ignores = [ignore for name, text in texts.items() for ignore in ignores_in(text, name)]
     if not ignores:
         return
     wanted = {(ignore.at.file, ignore.line, code) for ignore in ignores if ignore.reason for code, _ in ignore.codes}

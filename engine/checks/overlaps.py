@@ -40,7 +40,8 @@ class _Rule:
 def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, Answers | _Rule]]:
     objects = frozenset(project.objects)
     if isinstance(definition, Survey):
-        yield from ((f"survey.{definition.name}.{verb}", answers_of(definition, objects)) for verb in _ANSWERS)
+        answers = answers_of(definition, objects)
+        yield from ((f"survey.{definition.name}.{verb}", answers) for verb in _ANSWERS)
     elif isinstance(definition, Automation):
         events = [event for event in definition.when if event.startswith("survey.") and event.endswith(_ANSWERS)]
         if events:

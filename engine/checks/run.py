@@ -7,53 +7,14 @@ from collections.abc import Mapping as MappingT
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checks import (
-    channels,
-    constant,
-    contrast,
-    cycles,
-    dead,
-    frequency,
-    gaps,
-    ignore,
-    languages,
-    margin,
-    method,
-    overlaps,
-    personal,
-    unreachable,
-    unused,
-    waits,
-)
-from engine.checks.check import Check
+from engine.checks import ignore
+from engine.checks.registry import ADJUSTABLE, BY_CODE, CHECKS, CODES
 from engine.dsl import source
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
 from engine.dsl.load import Loaded, load
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping
 from engine.model.definitions import Definitions, Project
-
-CHECKS: tuple[Check, ...] = (
-    *languages.CHECKS,
-    unused.CHECK,
-    constant.CHECK,
-    personal.CHECK,
-    contrast.CHECK,
-    *method.CHECKS,
-    margin.CHECK,
-    *unreachable.CHECKS,
-    gaps.GAP,
-    *overlaps.CHECKS,
-    dead.CHECK,
-    cycles.CHECK,
-    waits.CHECK,
-    *frequency.CHECKS,
-    channels.CHECK,
-)
-_BY_CODE = {check.code: check for check in CHECKS}
-_CODES = frozenset(_BY_CODE)
-# What a project may turn off or weigh differently; an error of reading or typing stays one.
-ADJUSTABLE = _CODES | {ignore.INCOMPLETE, ignore.UNUSED}
 
 
 def check_project(root: Path) -> Loaded:
@@ -63,7 +24,7 @@ def check_project(root: Path) -> Loaded:
     if loaded.definitions is not None:
         findings.items.extend(run_checks(loaded.definitions, sound=not findings.errors))
         judge_codes(loaded.definitions.project, loaded.texts, findings)
-    ignore.apply_ignores(findings, loaded.texts, _CODES)
+    ignore.apply_ignores(findings, ignore.ignores_of(loaded.texts), CODES)
     if loaded.definitions is not None:
         apply_severities(findings, loaded.definitions.project.checks)
     return loaded
@@ -83,7 +44,7 @@ def run_checks(definitions: Definitions, *, sound: bool) -> Iterator[Diagnostic]
                 for group, fact in check.facts(definition, project):
                     groups.setdefault((check.code, group), []).append(fact)
     for (code, group), facts in groups.items():
-        judge = _BY_CODE[code].judge
+        judge = BY_CODE[code].judge
         assert judge is not None
         yield from judge(group, facts, project)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.checks.run import check_project
+from engine.checks.report import Report
+from engine.checks.validate import validate
 from engine.cli.options import environment_option, format_option, project_argument, project_option
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.dsl.environments import in_environment
-from engine.dsl.load import Loaded
+from engine.dsl.environments import check_environment
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.schema.kinds import KINDS
 from engine.errors import SoundingError, UsageError
@@ -40,9 +40,24 @@ _SUFFIXES = (".yaml", ".yml")
     help="Print only what is found in these: an address as survey.nps, a kind as survey, or the files that git says have changed. "
     "May be repeated; everything is checked all the same.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    envvar="SOUNDING_WORKERS",
+    show_envvar=True,
+    help="How many processes check the files.",
+    show_default="as many as the project is worth",
+)
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
 def command(
-    project: Path, folder: Path | None, environment: str | None, format_: str, fail_on: str, selected: tuple[str, ...], watch: bool
+    project: Path,
+    folder: Path | None,
+    environment: str | None,
+    format_: str,
+    fail_on: str,
+    selected: tuple[str, ...],
+    workers: int | None,
+    watch: bool,
 ) -> int:
     """Check a project's files, and say what is wrong, where, why, and what to do.
 
@@ -52,55 +67,55 @@ def command(
     root = folder or project
 
     def once() -> int:
-        return _validate(root, environment, format_, Severity(fail_on), selected)
+        return _validate(root, workers, environment, format_, Severity(fail_on), selected)
 
     if watch:
         return _watch(root, once)
     return once()
 
 
-def _validate(root: Path, environment: str | None, format_: str, fail_on: Severity, selected: tuple[str, ...]) -> int:
-    loaded = check_project(root)
-    if loaded.definitions is not None:
-        in_environment(loaded.definitions, environment)
-    selection = _select(root, loaded, selected) if selected else None
-    diagnostics = loaded.findings.sorted()
+def _validate(root: Path, workers: int | None, environment: str | None, format_: str, fail_on: Severity, selected: tuple[str, ...]) -> int:
+    report = validate(root, workers=workers)
+    if report.environments is not None:
+        check_environment(report.environments, environment)
+    selection = _select(root, report, selected) if selected else None
+    diagnostics: Sequence[Diagnostic] = report.diagnostics
     if selection is not None:
         diagnostics = [diagnostic for diagnostic in diagnostics if selection.keeps(diagnostic)]
-    shown = _render(root, loaded, format_, fail_on, diagnostics, selection)
+    shown = _render(root, report, format_, fail_on, diagnostics, selection)
     if shown:
         click.echo(shown)
     return int(any(_RANK[d.severity] <= _RANK[fail_on] for d in diagnostics))
 
 
 def _render(
-    root: Path, loaded: Loaded, format_: str, fail_on: Severity, diagnostics: Sequence[Diagnostic], selection: _Selection | None
+    root: Path, report: Report, format_: str, fail_on: Severity, diagnostics: Sequence[Diagnostic], selection: _Selection | None
 ) -> str:
     """Each format is imported only where it is wanted: the text alone must come at once."""
     match format_:
         case "json":
             from engine.checks.formats import json
 
-            return json.render(diagnostics, loaded.files)
+            return json.render(diagnostics, report.files)
         case "github":
             from engine.checks.formats import github
             from engine.checks.formats.place import prefix_of
 
-            return github.render(diagnostics, loaded.texts, prefix_of(root))
+            return github.render(diagnostics, report.texts, prefix_of(root))
         case "sarif":
             from engine.checks.formats import sarif
             from engine.checks.formats.place import prefix_of
 
-            return sarif.render(diagnostics, loaded.texts, prefix_of(root))
+            return sarif.render(diagnostics, report.texts, prefix_of(root))
         case "junit":
             from engine.checks.formats import junit
             from engine.checks.formats.place import prefix_of
 
-            files = [name for name in loaded.texts if selection is None or name in selection.files]
+            files = [name for name in report.texts if selection is None or name in selection.files]
             return junit.render(diagnostics, files, prefix_of(root), info_fails=fail_on is Severity.INFO)
     from engine.checks.formats import text
 
-    return text.render(diagnostics, loaded.files, loaded.texts)
+    return text.render(diagnostics, report.files, report.texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,23 +138,22 @@ class _Selection:
         return diagnostic.file in self.homes or (bool(self.addresses | self.kinds) and diagnostic.code.startswith("SND0"))
 
 
-def _select(root: Path, loaded: Loaded, selected: tuple[str, ...]) -> _Selection:
+def _select(root: Path, report: Report, selected: tuple[str, ...]) -> _Selection:
     kinds = frozenset(selected) & {*KINDS, "blueprint"}
     addresses = frozenset(selected) - kinds - {_CHANGED}
-    definitions = loaded.definitions.by_address() if loaded.definitions is not None else {}
-    found = {*definitions, *(item.address for item in loaded.findings.items if item.address is not None)}
+    found = {*report.homes, *(item.address for item in report.diagnostics if item.address is not None)}
     for address in sorted(addresses):
         if address.split(".")[0] not in {*KINDS, "blueprint"} or "." not in address:
             hint = did_you_mean(address, [_CHANGED, *KINDS, *found])
             raise UsageError(f"--select takes an address, a kind or `{_CHANGED}`, not `{address}`" + (f"; {hint}" if hint else ""))
         # A definition that was refused may have left no trace, so an unknown address is an error only where all is sound.
-        if address not in found and not loaded.findings.errors:
+        if address not in found and not report.errors:
             hint = did_you_mean(address, found)
             raise UsageError(f"there is no `{address}` in this project" + (f"; {hint}" if hint else ""))
-    homes = {definition.at.file for address, definition in definitions.items() if address in addresses or address.split(".")[0] in kinds}
+    homes = {file for address, file in report.homes.items() if address in addresses or address.split(".")[0] in kinds}
     homes |= {
         item.file
-        for item in loaded.findings.items
+        for item in report.diagnostics
         if item.file is not None and item.address is not None and (item.address in addresses or item.address.split(".")[0] in kinds)
     }
     changed = _changed(root) if _CHANGED in selected else frozenset()

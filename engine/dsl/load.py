@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.dsl import source
 from engine.dsl.build.bench import Bench
-from engine.dsl.build.definition import STAGES, Built, build, take
+from engine.dsl.build.definition import STAGES, Built, build
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nodes import Mapping
 from engine.dsl.outline import Declared, Outline, gather, outline
@@ -65,8 +65,9 @@ def _build(outlines: list[Outline], findings: Findings) -> Definitions | None:
     for stage in STAGES:
         built = {kind: of(kind) for kind in stage}
         for kind, made in built.items():
-            take(bench.others, made)
-            groups[kind] = {one.declared.name: one.definition for one in made if one.definition is not None}
+            groups[kind] = {one.definition.name: one.definition for one in made if one.definition is not None}
+            for one in made:
+                bench.others.take(one.seen)
     return Definitions(
         project=project.definition,
         surveys=groups["survey"],

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from engine.model.types import Type
 
@@ -20,27 +20,71 @@ Key = tuple[str, str]  # what is asked, and of which address, kind or name
 Answer = str | bool | None
 
 
+def hash_of(said: bytes | str) -> str:
+    return hashlib.blake2b(said.encode() if isinstance(said, str) else said, digest_size=12).hexdigest()
+
+
+class _Sink:
+    """What a pickler writes to."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> int:
+        self.pieces.append(bytes(piece))
+        return len(piece)
+
+
+def _packed(value: object) -> bytes:
+    sink = _Sink()
+    pickler = pickle.Pickler(sink, protocol=pickle.HIGHEST_PROTOCOL)
+    # Without references to what was written before: equal values are equal bytes, whichever of their parts are the same object.
+    pickler.fast = True
+    pickler.dump(value)
+    return b"".join(sink.pieces)
+
+
 class Sealed(Generic[T]):
     """A value with the hash of what it says. It travels between processes as bytes that are read only when they are needed."""
 
     __slots__ = ("_blob", "_value", "digest")
 
-    def __init__(self, value: T) -> None:
+    def __init__(self, value: T, digest: str | None = None) -> None:
+        """``digest`` may be given where there is a hash of what the value follows from."""
         self._value: T | None = value
-        self._blob = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-        self.digest = hashlib.blake2b(self._blob, digest_size=12).hexdigest()
+        self._blob: bytes | None = None
+        if digest is None:
+            self._blob = _packed(value)
+            digest = hash_of(self._blob)
+        self.digest = digest
+
+    @classmethod
+    def known_by(cls, digest: str) -> Sealed[T]:
+        """One of which no more is known for now than its hash."""
+        sealed = cls.__new__(cls)
+        sealed.__setstate__((None, digest))
+        return sealed
+
+    @property
+    def is_empty(self) -> bool:
+        return self._blob is None and self._value is None
 
     @property
     def value(self) -> T:
         if self._value is None:
+            assert self._blob is not None
             self._value = pickle.loads(self._blob)  # made by this program a moment ago; never read from a file
         assert self._value is not None
         return self._value
 
-    def __getstate__(self) -> tuple[bytes, str]:
+    def __getstate__(self) -> tuple[bytes | None, str]:
+        if self._blob is None and self._value is not None:
+            self._blob = _packed(self._value)
         return self._blob, self.digest
 
-    def __setstate__(self, state: tuple[bytes, str]) -> None:
+    def __setstate__(self, state: tuple[bytes | None, str]) -> None:
         self._blob, self.digest = state
         self._value = None
 
@@ -68,6 +112,16 @@ Face = SurveyFace | AudienceFace
 Names = dict[str, Type]
 
 
+class Seen(NamedTuple):
+    """What others can see of a definition. A refused one is not ``sound``. A tuple: of a large project there are tens of thousands."""
+
+    address: str
+    sound: bool
+    metric: str | None  # of a survey
+    face: Sealed[Face] | None
+    scopes: tuple[tuple[str, Sealed[Names]], ...]  # what each template that it uses can read here
+
+
 @dataclass(slots=True)
 class Others:
     """``names`` has every name declared, sound or not; ``refused`` the addresses of what is not sound: nothing that refers to it is
@@ -77,9 +131,25 @@ class Others:
     names: dict[str, set[str]] = field(default_factory=dict)  # by kind
     refused: set[str] = field(default_factory=set)
     incomplete: bool = False
+    metrics: dict[str, str] = field(default_factory=dict)  # of the sound surveys
     faces: dict[str, Sealed[Face]] = field(default_factory=dict)  # by address, of what is sound
-    scopes: dict[str, list[Sealed[Names]]] = field(default_factory=dict)  # by template: what the places that use it can read
+    # By template: what the places that use it can read, with the address of each.
+    scopes: dict[str, list[tuple[str, Sealed[Names]]]] = field(default_factory=dict)
+    blueprints: dict[str, str] = field(default_factory=dict)  # by name: the file that it is in, and its hash
     noted: dict[Key, Answer] = field(default_factory=dict)
+    # Gives the face, or a template's scopes, of which only the hash is known, by building the definition of that address.
+    fetch: Callable[[str], Seen] | None = None
+
+    def take(self, seen: Seen) -> None:
+        """Let a definition be seen by those of the stages to come."""
+        if not seen.sound:
+            self.refused.add(seen.address)
+        if seen.face is not None:
+            self.faces[seen.address] = seen.face
+        if seen.metric is not None:
+            self.metrics[seen.address.split(".", 1)[1]] = seen.metric
+        for template, scope in seen.scopes:
+            self.scopes.setdefault(template, []).append((seen.address, scope))
 
     def answer(self, key: Key) -> Answer:
         """What is answered to a look-up, or the hash of it where it is large."""
@@ -99,7 +169,9 @@ class Others:
             case "metric":
                 return _digest(self._measuring(of))
             case "scopes":
-                return _digest(scope.digest for scope in self.scopes.get(of, ()))
+                return _digest({scope.digest for _, scope in self.scopes.get(of, ())})
+            case "blueprint":
+                return self.blueprints.get(of)
         raise AssertionError(f"nobody can ask for {what}")
 
     def _note(self, what: str, of: str = "") -> Answer:
@@ -125,15 +197,13 @@ class Others:
 
     def survey(self, name: str) -> SurveyFace | None:
         """The face of a sound survey."""
-        address = f"survey.{name}"
-        found = self.faces[address].value if self._note("face", address) is not None else None
+        found = self._face(f"survey.{name}")
         assert found is None or isinstance(found, SurveyFace)
         return found
 
     def audience(self, name: str) -> AudienceFace | None:
         """The face of a sound audience."""
-        address = f"audience.{name}"
-        found = self.faces[address].value if self._note("face", address) is not None else None
+        found = self._face(f"audience.{name}")
         assert found is None or isinstance(found, AudienceFace)
         return found
 
@@ -143,14 +213,37 @@ class Others:
         return self._measuring(metric or "")
 
     def _measuring(self, metric: str) -> list[str]:
-        faces = ((address, sealed.value) for address, sealed in self.faces.items() if address.startswith("survey."))
-        return sorted(f.name for _, f in faces if isinstance(f, SurveyFace) and metric in ("", f.metric))
+        names = sorted(address.split(".", 1)[1] for address in self.faces if address.startswith("survey."))
+        return [name for name in names if not metric or self.metrics.get(name) == metric]
 
     def scopes_of(self, template: str) -> list[Names]:
-        """What each place that uses a template can read."""
+        """What the places that use a template can read; of those that can read the same, one."""
         self._note("scopes", template)
-        return [scope.value for scope in self.scopes.get(template, ())]
+        distinct = {scope.digest: (address, scope) for address, scope in reversed(self.scopes.get(template, []))}
+        return [self._scope(template, *found).value for _, found in sorted(distinct.items())]
+
+    def uses(self, blueprint: str) -> None:
+        """Note that a definition is made of a blueprint."""
+        self._note("blueprint", blueprint)
+
+    def _face(self, address: str) -> Face | None:
+        if self._note("face", address) is None:
+            return None
+        if self.faces[address].is_empty:
+            seen = self._fetched(address)
+            assert seen.face is not None
+            self.faces[address] = seen.face
+        return self.faces[address].value
+
+    def _scope(self, template: str, address: str, scope: Sealed[Names]) -> Sealed[Names]:
+        if not scope.is_empty:
+            return scope
+        return next(own for name, own in self._fetched(address).scopes if (name, own.digest) == (template, scope.digest))
+
+    def _fetched(self, address: str) -> Seen:
+        assert self.fetch is not None
+        return self.fetch(address)
 
 
 def _digest(parts: Iterable[str]) -> str:
-    return hashlib.blake2b("\n".join(sorted(parts)).encode(), digest_size=12).hexdigest()
+    return hash_of("\n".join(sorted(parts)))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from engine.dsl.blueprints import KINDS as BLUEPRINT_KINDS
 from engine.dsl.blueprints import Blueprint, expand, read_blueprint
@@ -21,8 +22,7 @@ from engine.model.span import Span
 _NAME = re.compile(NAME_PATTERN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Declared(NamedTuple):
     """A document by its name. ``refused``: it does not fit its schema, and is not built."""
 
     kind: str
@@ -69,7 +69,7 @@ def outline(documents: Iterable[Mapping], findings: Findings) -> Outline:
         name = value.text if isinstance(value, Scalar) else ""
         declared = Declared(kind=kind, name=name, at=value.span, uses=_blueprint_of(kind, document))
         if declared.uses is None and not conforms(kind, document, findings, declared.address):
-            declared = replace(declared, refused=True)
+            declared = declared._replace(refused=True)
             incomplete |= not _NAME.fullmatch(name)  # which name was meant is not known
         found.append((declared, document))
     return Outline(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -59,9 +61,9 @@ class _Composer(CParser):
     def resolve(self, kind: type, value: str, implicit: Any) -> str:
         return _PLAIN if kind is ScalarNode and implicit[0] else _QUOTED
 
-    def descend_resolver(self, parent: Any, index: Any) -> None: ...
-
-    def ascend_resolver(self) -> None: ...
+    # Called around each node, for nothing here: functions of the interpreter that take as many arguments cost the least.
+    descend_resolver = operator.is_
+    ascend_resolver = bool
 
 
 def find_files(root: Path) -> list[Path]:
@@ -115,12 +117,30 @@ def leads_inside(folder: str) -> bool:
 
 def read(path: Path, name: str, findings: Findings) -> tuple[list[Mapping], str]:
     """The documents of a file, and its text. What cannot be read is a finding."""
+    data = content(path, name, findings)
+    return parse(data, name, findings) if data is not None else ([], "")
+
+
+def content(path: Path, name: str, findings: Findings) -> bytes | None:
+    """The bytes of a file. None where it cannot be read, which is a finding."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         findings.unreadable("SND001", f"cannot be read: {error.strerror}", name)
-        return [], ""
-    return parse(data, name, findings)
+        return None
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, to show lines of it; empty where it cannot be read."""
+    data = content(path, "", Findings())
+    try:
+        return _normal(data.decode("utf-8-sig")) if data is not None and len(data) <= MAX_BYTES else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def _normal(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse(data: bytes, name: str, findings: Findings) -> tuple[list[Mapping], str]:
@@ -134,7 +154,7 @@ def parse(data: bytes, name: str, findings: Findings) -> tuple[list[Mapping], st
         line = data.count(b"\n", 0, error.start) + 1
         findings.unreadable("SND004", f"is not UTF-8: byte {error.start + 1}, in line {line}", name, hint="save it as UTF-8")
         return [], ""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _normal(text)
     file = SourceFile(name, text)
     try:
         return _documents(file), text
@@ -255,6 +275,7 @@ class _Builder:
                 hint = 'quote it: "{{ … }}"' if braces else None
                 raise _RefusedError("SND001", "a key is a name, not a list or a mapping", at, at + 1, hint)
             key = self.scalar(key_node)
+            key.text = sys.intern(key.text)  # the same few keys, in every file
             if key.text == "<<" and key.plain:
                 raise _RefusedError("SND005", "merge keys (`<<`) are not allowed", key.start, key.end, "write the keys out")
             if key.text in data:

@@ -10,7 +10,7 @@ from engine.checks.catalogue.expressions import EXPRESSIONS
 from engine.checks.catalogue.reading import READING
 from engine.checks.catalogue.references import EXAMPLES, REFERENCES
 from engine.checks.check import Check
-from engine.checks.run import CHECKS
+from engine.checks.registry import CHECKS
 from engine.dsl.nearest import did_you_mean
 from engine.errors import UsageError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from collections.abc import Mapping as MappingT
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from engine.dsl.build.survey import build_survey
 from engine.dsl.contract import face_of
 from engine.dsl.diagnostics import Diagnostic, Findings
 from engine.dsl.nodes import Mapping
-from engine.dsl.others import Answer, AudienceFace, Face, Key, Names, Others, Sealed
+from engine.dsl.others import Answer, AudienceFace, Face, Key, Sealed, Seen
 from engine.dsl.outline import Declared, written_out
 from engine.model.definitions import Audience, Definition, Survey
 
@@ -43,11 +43,9 @@ BUILDERS: MappingT[str, Callable[[Bench, Mapping, str], Definition | None]] = {
 class Built:
     """What came of a document. ``definition`` is None where it was refused; ``noted`` has what it looked up, with the answers."""
 
-    declared: Declared
     definition: Definition | None
     findings: tuple[Diagnostic, ...]
-    face: Sealed[Face] | None
-    scopes: tuple[tuple[str, Sealed[Names]], ...]
+    seen: Seen
     noted: MappingT[Key, Answer]
 
 
@@ -55,28 +53,19 @@ def build(bench: Bench, declared: Declared, document: Mapping, blueprints: Mappi
     """Build one document of a project that ``bench`` knows; or the project itself, which it knows from then on."""
     findings = Findings()
     bench.begin(findings, declared.address, document.first_key if declared.uses is not None else None)
+    if declared.uses is not None:
+        bench.others.uses(declared.uses)
     written = written_out(declared, document, blueprints, findings)
     definition = BUILDERS[declared.kind](bench, written, declared.name) if written is not None else None
-    seen = _face(definition)
-    return Built(
-        declared=declared,
-        definition=definition,
-        findings=tuple(findings.items),
-        face=Sealed(seen) if seen is not None else None,
+    face = _face(definition)
+    seen = Seen(
+        address=declared.address,
+        sound=definition is not None,
+        metric=definition.metric if isinstance(definition, Survey) else None,
+        face=Sealed(face) if face is not None else None,
         scopes=tuple((template, Sealed(names)) for template, names in bench.scopes),
-        noted=bench.others.noted,
     )
-
-
-def take(others: Others, stage: Iterable[Built]) -> None:
-    """Let the definitions of a stage be seen by those of the next."""
-    for built in stage:
-        if built.definition is None:
-            others.refused.add(built.declared.address)
-        if built.face is not None:
-            others.faces[built.declared.address] = built.face
-        for template, scope in built.scopes:
-            others.scopes.setdefault(template, []).append(scope)
+    return Built(definition=definition, findings=tuple(findings.items), seen=seen, noted=bench.others.noted)
 
 
 def _face(definition: Definition | None) -> Face | None:

@@ -46,10 +46,13 @@ class Condition:
 
 
 ALWAYS = Condition(((),))
+NEVER = Condition(())
 
 
 def joint(a: Condition, b: Condition) -> Condition:
     """Both conditions together."""
+    if a == ALWAYS or b == ALWAYS:
+        return b if a == ALWAYS else a
     cubes = _both(None if a.cubes is None else list(a.cubes), None if b.cubes is None else list(b.cubes))
     return Condition(None if cubes is None else tuple(cubes), tuple(dict.fromkeys(a.variables + b.variables)))
 

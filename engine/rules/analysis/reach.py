@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.model import terms as t
 from engine.model.definitions import Automation, Step
-from engine.rules.analysis.leaves import ALWAYS, Condition, Path, Reader, joint
+from engine.rules.analysis.leaves import ALWAYS, NEVER, Condition, Path, Reader, joint
 from engine.rules.steps import positions
 
 Naming = Callable[[Path], str]
@@ -33,14 +33,15 @@ def read(term: t.Term, name: Naming, *, holds: bool = True) -> Condition:
     return Reader(name).condition(term, holds=holds)
 
 
-def naming(automation: Automation, objects: frozenset[str], moment: int = 0) -> Naming:
+def naming(automation: Automation, objects: frozenset[str], moment: int = 0, results: frozenset[str] | None = None) -> Naming:
     """What paths are called, so that one name stands for one value.
 
     An answer's bare id is that of the answer. Objects and the results of steps are read anew at each step, so behind whatever may
     change them (a wait, an update) they are others: ``moment`` counts these, and nobody else's automation looks at the same moment.
+    ``results`` are the names of the steps' results, where they are known already.
     """
     answered = all(_is_answer(event) for event in automation.when)
-    results = {step.name for _, step in positions(automation.then) if step.name is not None}
+    results = results_of(automation) if results is None else results
 
     def name(path: Path) -> str:
         root = path[0]
@@ -51,6 +52,11 @@ def naming(automation: Automation, objects: frozenset[str], moment: int = 0) -> 
         return ".".join(path)
 
     return name
+
+
+def results_of(automation: Automation) -> frozenset[str]:
+    """What the steps of an automation call their results."""
+    return frozenset(step.name for _, step in positions(automation.then) if step.name is not None)
 
 
 def _is_answer(event: str) -> bool:
@@ -71,6 +77,8 @@ class _Walk:
         self._automation = automation
         self._objects = objects
         self._moment = 0
+        self._names: dict[int, Naming] = {}
+        self._results = results_of(automation)
         self.found: list[Reached] = []
 
     def steps(self, steps: tuple[Step, ...], prefix: str, given: Condition, *, certain: bool) -> Condition | None:
@@ -83,11 +91,14 @@ class _Walk:
         return given
 
     def _step(self, step: Step, at: str, given: Condition, *, certain: bool) -> Condition | None:
-        name = naming(self._automation, self._objects, self._moment)
+        name = self._names.get(self._moment)
+        if name is None:
+            name = self._names[self._moment] = naming(self._automation, self._objects, self._moment, self._results)
         self.found.append(Reached(at, step, given, name, certain))
-        holds = read(step.condition.term, name) if step.condition is not None else ALWAYS
-        fails = read(step.condition.term, name, holds=False) if step.condition is not None else Condition(())
-        taken, passed = joint(given, holds), joint(given, fails)
+        taken, passed = given, NEVER
+        if step.condition is not None:
+            taken = joint(given, read(step.condition.term, name))
+            passed = joint(given, read(step.condition.term, name, holds=False))
         if step.action == "stop":
             return passed if step.condition is not None else None
         if step.action == "if":

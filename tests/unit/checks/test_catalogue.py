@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.checks.catalogue import ENTRIES, Entry, catalogue_markdown, entry_text, example_files
-from engine.checks.run import ADJUSTABLE, CHECKS, check_project
+from engine.checks.registry import ADJUSTABLE, CHECKS
+from engine.checks.run import check_project
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.errors import UsageError
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.checks.ignore import apply_ignores, ignores_in
+from engine.checks.ignore import apply_ignores, ignores_in, ignores_of
 from engine.checks.run import check_project
 from engine.dsl.diagnostics import Findings
 from engine.model.span import Span
@@ -27,7 +27,7 @@ def _findings(*places: tuple[str, int]) -> Findings:
 
 def _left(text: str, *places: tuple[str, int]) -> list[tuple[str, int, int]]:
     findings = _findings(*places)
-    apply_ignores(findings, {"a.yaml": text}, CHECKS)
+    apply_ignores(findings, ignores_of({"a.yaml": text}), CHECKS)
     return [(item.code, item.span.line, item.span.column) for item in findings.sorted() if item.span is not None]
 
 
@@ -82,7 +82,7 @@ def test_without_a_code_it_has_no_effect_and_is_reported(rest: str) -> None:
 
 def test_it_is_reported_to_its_last_character() -> None:
     findings = _findings()
-    apply_ignores(findings, {"a.yaml": "é: 1  # sounding: ignore SND207  \r\n"}, CHECKS)
+    apply_ignores(findings, ignores_of({"a.yaml": "é: 1  # sounding: ignore SND207  \r\n"}), CHECKS)
     assert [item.span for item in findings.items] == [Span("a.yaml", 1, 7, 1, 32)]
     assert [item.severity for item in findings.items] == ["warning"]
 
@@ -140,7 +140,7 @@ def test_behind_an_error_no_ignore_is_called_useless(tmp_path: Path) -> None:
 def test_a_finding_without_a_place_is_not_ignored() -> None:
     findings = Findings()
     findings.unreadable("SND004", "is not UTF-8", "b.yaml")
-    apply_ignores(findings, {"a.yaml": "a: 1  # sounding: ignore SND004 why\n"}, CHECKS)
+    apply_ignores(findings, ignores_of({"a.yaml": "a: 1  # sounding: ignore SND004 why\n"}), CHECKS)
     assert [item.code for item in findings.items] == ["SND004"]
 
 
@@ -156,7 +156,7 @@ def test_twice_the_comments_take_no_more_than_their_share_of_time(line: str) -> 
     def seconds(count: int) -> float:
         text = "".join(line.format(number) for number in range(count))
         began = time.process_time()
-        apply_ignores(Findings(), {"a.yaml": text}, CHECKS)
+        apply_ignores(Findings(), ignores_of({"a.yaml": text}), CHECKS)
         return time.process_time() - began
 
     # Quadratic work would take a hundred times as long.

@@ -1,0 +1,146 @@
+"""How fast `sounding validate` is on large projects, beside check-jsonschema on the same files in the same run.
+
+    python benchmarks/validate.py [--files N]
+
+The project is that of `_project.py`: N files of forty lines with surveys, automations, cadences, audiences and templates, a few with
+mistakes; all checks are on. Each figure is the whole command in a process of its own, from start to end. The peer judges a sample of
+the same files by the schema that `sounding schema` prints: shape only, no expression, no reference, no template.
+One line of JSON: files a second and peak memory, ratios to the peer, and how the time a file changes from a hundredth of N to N.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from _project import write_project
+
+PEER = "check_jsonschema"
+SAMPLE = 200  # files that the peer judges: it takes a hundred times as long
+DEFECTS = 2.0  # of a thousand files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    seconds: float  # by the clock on the wall
+    cpu: float  # of all processes
+    peak_mb: float  # of all processes together
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=10_000)
+    files = int(parser.parse_args().files)
+    with tempfile.TemporaryDirectory(prefix="sounding-bench-") as folder:
+        print(json.dumps(_measured(Path(folder), files)))
+
+
+def _measured(folder: Path, files: int) -> Mapping[str, object]:
+    small, few, many = folder / "small", folder / "few", folder / "many"
+    write_project(small, 10)
+    write_project(few, files // 100, defects=DEFECTS)
+    lines = write_project(many, files, defects=DEFECTS)
+    start = _validate(small)
+    unchanged_small = _validate(small)
+    short = _validate(few, workers=1)
+    one = _validate(many, workers=1)
+    two = _validate(many, workers=2)
+    unchanged = _validate(many, keep=True)
+    path = next((many / "surveys").rglob("*.yaml"))
+    path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    changed = _validate(many, keep=True)
+    # The start of the interpreter counts for a small project only: without it, time a file says whether anything is quadratic.
+    per_file = {"few": (short.cpu - start.cpu) / (files // 100), "many": (one.cpu - start.cpu) / files}
+    return {
+        "benchmark": "validate",
+        "files": files,
+        "lines_per_file": round(lines / files, 1),
+        "small_project_seconds": {"cold": round(start.seconds, 2), "unchanged": round(unchanged_small.seconds, 2)},
+        "cold_files_per_second": {"1": round(files / one.cpu), "2": round(files / two.seconds)},
+        "cold_files_per_cpu_second": {"1": round(files / one.cpu), "2": round(files / two.cpu)},
+        "unchanged_seconds": round(unchanged.seconds, 2),
+        "one_changed_seconds": round(changed.seconds, 2),
+        "peak_mb": {"1": round(one.peak_mb), "2": round(two.peak_mb)},
+        "time_per_file_many_to_few": round(per_file["many"] / per_file["few"], 2),
+        **_against_peer(folder, many, files / one.cpu),
+    }
+
+
+def _validate(project: Path, *, workers: int | None = None, keep: bool = False) -> Run:
+    if not keep and workers is not None:
+        shutil.rmtree(project / ".sounding", ignore_errors=True)
+    how = ["--workers", str(workers)] if workers is not None else []
+    return _run([sys.executable, "-m", "engine", "validate", "-C", str(project), "--format", "json", *how])
+
+
+def _run(command: Sequence[str]) -> Run:
+    before, began = _cpu(), time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        peak = _Peak(process.pid)
+        peak.start()
+        code = process.wait()
+        seconds = time.monotonic() - began
+        peak.done.set()
+        peak.join()
+    if code not in (0, 1):
+        raise SystemExit(f"{' '.join(command)} ended with {code}")
+    return Run(seconds=seconds, cpu=_cpu() - before, peak_mb=peak.most / 1024)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+class _Peak(threading.Thread):
+    """Looks again and again how much memory a process and its children have; what they share counts once."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.done = threading.Event()
+        self.most = 0.0  # KiB
+        self._pid = pid
+
+    def run(self) -> None:
+        while not self.done.wait(0.05):
+            try:
+                children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text(encoding="ascii").split()
+                self.most = max(self.most, sum(_share(pid) for pid in (str(self._pid), *children)))
+            except OSError:  # it has just ended
+                continue
+
+
+def _share(pid: str) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        if line.startswith("Pss:"):
+            return float(line.split()[1])
+    return 0.0
+
+
+def _against_peer(folder: Path, project: Path, ours: float) -> Mapping[str, object]:
+    if importlib.util.find_spec(PEER) is None:
+        return {"peer": "check-jsonschema is not installed"}
+    schema = folder / "schema.json"
+    schema.write_bytes(subprocess.run([sys.executable, "-m", "engine", "schema"], capture_output=True, check=True).stdout)
+    # One document a file, and none with a mistake: the peer reads only the first, and tells of no more than shape.
+    sample = [str(path) for path in sorted((project / "surveys").rglob("*.yaml"))[: SAMPLE + 1]]
+    command = [sys.executable, "-m", PEER, "--schemafile", str(schema)]
+    base = _run([*command, sample[0]])
+    run = _run([*command, *sample])
+    theirs = SAMPLE / (run.cpu - base.cpu)
+    return {"peer": "check-jsonschema", "peer_files_per_second": round(theirs), "ratio_to_peer": round(ours / theirs, 1)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""All checks."""
+
+from __future__ import annotations
+
+from engine.checks import (
+    channels,
+    constant,
+    contrast,
+    cycles,
+    dead,
+    frequency,
+    gaps,
+    ignore,
+    languages,
+    margin,
+    method,
+    overlaps,
+    personal,
+    unreachable,
+    unused,
+    waits,
+)
+from engine.checks.check import Check
+
+CHECKS: tuple[Check, ...] = (
+    *languages.CHECKS,
+    unused.CHECK,
+    constant.CHECK,
+    personal.CHECK,
+    contrast.CHECK,
+    *method.CHECKS,
+    margin.CHECK,
+    *unreachable.CHECKS,
+    gaps.GAP,
+    *overlaps.CHECKS,
+    dead.CHECK,
+    cycles.CHECK,
+    waits.CHECK,
+    *frequency.CHECKS,
+    channels.CHECK,
+)
+BY_CODE = {check.code: check for check in CHECKS}
+CODES = frozenset(BY_CODE)
+# What a project may turn off or weigh differently; an error of reading or typing stays one.
+ADJUSTABLE = CODES | {ignore.INCOMPLETE, ignore.UNUSED}
