@@ -12,6 +12,7 @@ from engine.dsl.libyaml import CParser
 # What a value may stand behind: `key: `, `- `, `[`, `{` or a comma.
 _BEFORE_VALUE = re.compile(r"(?:^\s*|[\[{,]\s*)-\s+|:\s+|[\[{,]\s*")
 _GOES_ON = re.compile(r"""(?:(["']).*\1|\[.*\])\s*(?:\S\s?)?$""")
+_COMMENT = re.compile(r"[:,\[{]\s+#\S")
 _REACH = 500  # characters of a line, before the place where the parser gave up, that are searched for the cause
 
 
@@ -27,7 +28,9 @@ def explain(text: str, error: yaml.MarkedYAMLError) -> tuple[str, int, str | Non
         return "not valid YAML: this quote is never closed", int(error.context_mark.index), None
     opener = _open_bracket(text) if "did not find expected" in problem else None
     if opener is not None and ("\n" in text[opener:at] or at == len(text) or text[at] in "]}"):
-        return f"not valid YAML: this `{text[opener]}` is never closed", opener, None
+        cut = _COMMENT.search(text[opener : text.find("\n", opener) if "\n" in text[opener:] else len(text)])
+        hint = "quote what begins with `#`: it is a comment from there on" if cut is not None else None
+        return f"not valid YAML: this `{text[opener]}` is never closed", opener, hint
     line = text[text.rfind("\n", 0, at) + 1 : at]
     hint = None
     if "mapping values" in problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from engine.dsl.build.bench import Bench
 from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.codes import is_decimal, is_instant, wrong_literal
@@ -97,7 +99,7 @@ def fits(bench: Bench, template: Template, node: Node, wanted: Type) -> bool:
     elif template.body is not None:
         good, message = wanted.kind == "text", f"the field is {wanted.required()}, but the value is text"
     else:
-        good = _literal_fits(node, wanted)
+        good = literal_fits(node, wanted)
         message = f"the field is {wanted.required()}, but the value is `{node.text}`"
         hint = did_you_mean(node.text, wanted.options) if wanted.options else None
     if not good:
@@ -113,12 +115,14 @@ def _assignable(given: Type, wanted: Type) -> bool:
     return given.kind == wanted.kind or (given.is_text and wanted.kind == "text")
 
 
-def _literal_fits(node: Scalar, wanted: Type) -> bool:
+def literal_fits(node: Scalar, wanted: Type) -> bool:
+    """Whether what is written is a value of a type."""
     match wanted.kind:
         case "boolean":
             return isinstance(node.data, bool)
         case "integer":
-            return type(node.data) is int and is_decimal(node.text)
+            low, high = wanted.range or (-math.inf, math.inf)
+            return type(node.data) is int and is_decimal(node.text) and low <= node.data <= high
         case "number":
             return type(node.data) in (int, float) and is_decimal(node.text)
         case "one_of":

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 from engine.dsl.build.bench import Bench
+from engine.dsl.build.content import literal_fits
 from engine.dsl.build.steps import ALL
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
+from engine.dsl.schema.automation import ACTIONS, PRIORITIES
 from engine.model.definitions import Scenario
 from engine.model.types import Type, object_type
 
+_ANY_ZONE = ZoneInfo("UTC")
 ENTRY = ("at", "event", "answer", "contact", "data", "answers", "expect")
 EXPECTED = (*ALL, "invitation", "reminder")
+_SENT = frozenset({"survey", "via", "contact", "channel", "language", "variant", "cadence", "template", "to"})
+_FIELDS = {  # what an effect that is expected may be told by; an `update` names objects of the author's
+    **{action: frozenset({*keys, "via", "contact"}) for action, (_, keys) in ACTIONS.items()},
+    "invitation": _SENT,
+    "reminder": _SENT,
+}
 
 
 def build_scenario(bench: Bench, document: Mapping, name: str) -> Scenario | None:
@@ -21,8 +31,9 @@ def build_scenario(bench: Bench, document: Mapping, name: str) -> Scenario | Non
     assert start is not None
     assert isinstance(timeline, Sequence)
     known = list(contacts.entries) if isinstance(contacts, Mapping) else []
-    for _, (_, node) in contacts.entries.items() if isinstance(contacts, Mapping) else ():
-        _fields(bench, "contact", bench.objects.get("contact"), node)
+    for _, node in _entries(contacts):
+        if "contact" in bench.objects:
+            _fields(bench, "contact", bench.objects["contact"], node, judged=True)
     for entry in timeline.items:
         assert isinstance(entry, Mapping)
         _entry(bench, entry, known)
@@ -31,6 +42,7 @@ def build_scenario(bench: Bench, document: Mapping, name: str) -> Scenario | Non
     except ValueError:
         bench.error("SND103", f"`{start.data}` is no instant", start.span)
         return None
+    _in_order(bench, timeline, begins)
     if bench.errors:
         return None
     title = document.get("title")
@@ -43,6 +55,15 @@ def build_scenario(bench: Bench, document: Mapping, name: str) -> Scenario | Non
         renamed_from=bench.earlier_name(document),
         at=document.span,
     )
+
+
+def _in_order(bench: Bench, timeline: Sequence, begins: dt.datetime) -> None:
+    """What an entry expects began with the entry above it, so time goes on from one to the next."""
+    times = [bench.duration(entry.get("at")) for entry in timeline.items if isinstance(entry, Mapping)]
+    for entry, before, at in zip(timeline.items[1:], times, times[1:], strict=False):
+        if before is not None and at is not None and not bench.errors and at.after(begins, _ANY_ZONE) < before.after(begins, _ANY_ZONE):
+            assert isinstance(entry, Mapping)
+            bench.error("SND103", f"`{at}` comes before `{before}`, which stands above it", entry.entries["at"][1].span)
 
 
 def _entries(node: Node | None) -> list[tuple[str, Node]]:
@@ -77,10 +98,35 @@ def _value(node: Node, kind: Type | None) -> object:
     return node.text if kind is not None and kind.is_text and node.data is not None else node.data
 
 
-def _fields(bench: Bench, kind: str, contract: Type | None, node: Node) -> None:
-    for field, (key, _) in node.entries.items() if isinstance(node, Mapping) and contract is not None else ():
-        if contract is not None and field not in contract.fields:
+def _fields(bench: Bench, kind: str, contract: Type, node: Node, *, judged: bool) -> None:
+    """``judged``: the values must fit. Those of an event may not: what becomes of such is worth a scenario."""
+    for field, (key, value) in node.entries.items() if isinstance(node, Mapping) else ():
+        if field not in contract.fields:
             bench.error("SND303", f"`{kind}` has no `{field}`", key.span, did_you_mean(field, contract.fields))
+        elif judged:
+            _fit(bench, field, contract.fields[field], value)
+
+
+def _fit(bench: Bench, name: str, wanted: Type, node: Node) -> None:
+    match node:
+        case Scalar() if wanted.kind in ("list", "object", "money"):
+            fits = node.data is None and wanted.optional
+        case Scalar():
+            fits = (node.data is None and wanted.optional) or literal_fits(node, wanted)
+        case Sequence() if wanted.kind == "list" and wanted.item is not None:
+            for item in node.items:
+                _fit(bench, name, wanted.item, item)
+            return
+        case Mapping() if wanted.kind in ("object", "money"):
+            _fields(bench, name, wanted, node, judged=True)
+            return
+        case _:
+            fits = False
+    if not fits:
+        written = f"`{node.text}`" if isinstance(node, Scalar) else "a list" if isinstance(node, Sequence) else "a map"
+        hint = did_you_mean(node.text, wanted.options) if isinstance(node, Scalar) and wanted.options else None
+        span = f" from {wanted.range[0]} to {wanted.range[1]}" if wanted.range is not None else ""
+        bench.error("SND304", f"`{name}` is {wanted.required()}{span}, but the value is {written}", node.span, hint)
 
 
 def _entry(bench: Bench, entry: Mapping, contacts: list[str]) -> None:
@@ -103,20 +149,32 @@ def _entry(bench: Bench, entry: Mapping, contacts: list[str]) -> None:
         answers = entry.get("answers")
         if survey is not None and isinstance(answers, Mapping):
             face = bench.others.survey(survey)
-            for question, (key, _) in answers.entries.items() if face is not None else ():
-                if face is not None and question not in face.answers:
-                    bench.error("SND303", f"`{survey}` has no question `{question}`", key.span, did_you_mean(question, face.answers))
+            if face is not None:
+                _fields(bench, survey, object_type(face.answers), answers, judged=True)
     expect = entry.get("expect")
     for item in expect.items if isinstance(expect, Sequence) else ():
         assert isinstance(item, Mapping)
-        for effect, (key, _) in item.entries.items():
+        for effect, (key, fields) in item.entries.items():
             if effect not in EXPECTED:
                 bench.error("SND201", f"`{effect}` is no effect that could be expected", key.span, did_you_mean(effect, EXPECTED))
+            elif effect in _FIELDS and isinstance(fields, Mapping):
+                _expected(bench, effect, fields)
+
+
+def _expected(bench: Bench, effect: str, fields: Mapping) -> None:
+    """An effect is told by its fields: one that it never has would match nothing."""
+    for field, (key, value) in fields.entries.items():
+        if field not in _FIELDS[effect]:
+            bench.error("SND303", f"`{effect}` has no `{field}`", key.span, did_you_mean(field, _FIELDS[effect]))
+        elif field == "survey":
+            bench.reference("survey", value)
+        elif field == "priority" and value.data not in PRIORITIES:
+            bench.error("SND103", f"`{value.data}` is not a priority", value.span, did_you_mean(str(value.data), PRIORITIES))
 
 
 def _data(bench: Bench, event: str, objects: set[str], fields: set[str], node: Node | None) -> None:
     for name, (key, value) in node.entries.items() if isinstance(node, Mapping) else ():
         if name in bench.objects and name in objects:
-            _fields(bench, name, bench.objects[name], value)
+            _fields(bench, name, bench.objects[name], value, judged=False)
         elif name not in fields:
             bench.error("SND303", f"`{event}` has no `{name}`", key.span, did_you_mean(name, objects | fields))

@@ -268,8 +268,11 @@ class Checker(Judge):
         return term
 
     def _arithmetic(self, node: p.Binary, known: Facts) -> _Checked | None:
-        left, right = self._number(node.left, known, "be calculated with"), self._number(node.right, known, "be calculated with")
+        left, right = (self._present(side, known, "be calculated with") for side in (node.left, node.right))
         if left is None or right is None:
+            return None
+        if not (left.type.is_number and right.type.is_number):
+            self._refuse_sum(node, left.type, right.type)
             return None
         whole = left.type.kind == right.type.kind == "integer" and node.op != "/"
         kind = INTEGER if whole else NUMBER
@@ -277,6 +280,13 @@ class Checker(Judge):
         if node.op in ("/", "//", "%") and not (isinstance(divisor, t.Constant) and divisor.value):
             kind = kind.maybe()
         return _Checked(t.Arithmetic(type=kind, op=node.op, left=left, right=right, offset=node.offset))
+
+    def _refuse_sum(self, node: p.Binary, left: Type, right: Type) -> None:
+        """The first that is no number is to blame."""
+        blamed = node.right if left.is_number else node.left
+        hint = "join texts with `~`" if node.op == "+" and (left.is_text or right.is_text) else None
+        message = f"{name_of(left)} and {name_of(right)} cannot be calculated with `{node.op}`: that takes numbers"
+        self.refuse("SND304", message, blamed.offset, width(blamed), hint)
 
     def _invocation(self, node: p.Invocation, known: Facts) -> _Checked | None:
         what = "filter" if node.is_filter else "function"

@@ -19,7 +19,8 @@ from engine.dsl.schema.parts import (
     mapping,
 )
 
-PRIORITY = choice("a priority", "low", "normal", "high", "urgent")
+PRIORITIES = ("low", "normal", "high", "urgent")
+PRIORITY = choice("a priority", *PRIORITIES)
 RUN = mapping(
     "a run mode, as {per: contact, mode: single}",
     {"per": NAME, "mode": choice("a mode", "single", "restart", "queue", "parallel")},

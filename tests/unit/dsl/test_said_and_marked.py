@@ -241,3 +241,55 @@ def test_what_is_not_written_has_a_place_too(tmp_path: Path) -> None:
     (finding,) = check_project(tmp_path).findings.items
     assert finding.span is not None
     assert (finding.span.line, finding.span.column, finding.span.end_column) == (text.count("\n"), 4, 5)
+
+
+CONTACTS = "contacts: {ada: {name: Ada, tier: vip, age: 30, joined: 2026-01-01, employee: false, tags: [a]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("timeline: [{at: 0d}, {at: 3d, answer: nps, contact: ada, answers: {score: 3, reason: slow}}, {at: 1w}]", None),
+        ("timeline: [{at: 3d}, {at: ⟦2d⟧}]", "SND103"),
+        ("timeline: [{at: 25h}, {at: ⟦1d⟧}]", "SND103"),
+        ("timeline: [{at: 3d, answer: nps, contact: ada, answers: {score: ⟦11⟧}}]", "SND304"),
+        ("timeline: [{at: 3d, answer: nps, contact: ⟦bob⟧, answers: {score: 1}}]", "SND201"),
+        ("timeline: [{at: 3d, event: order.delivered, contact: ada, data: {deal: {id: d1, title: T, ⟦titel⟧: T}}}]", "SND303"),
+        # What becomes of data that do not fit is worth a scenario.
+        ("timeline: [{at: 3d, event: order.delivered, contact: ada, data: {deal: {id: d1, title: 5}, warehouse: [x]}}]", None),
+        ("timeline: [{at: 3d, expect: [{ticket: {priority: high, via: desk}}, {update: {contact: {tier: vip}}}]}]", None),
+        ("timeline: [{at: 3d, expect: [{ticket: {⟦priorty⟧: high}}]}]", "SND303"),
+        ("timeline: [{at: 3d, expect: [{ticket: {priority: ⟦hihg⟧}}]}]", "SND103"),
+        ("timeline: [{at: 3d, expect: [{invitation: {survey: ⟦npss⟧, via: mail}}]}]", "SND201"),
+    ],
+)
+def test_a_scenario_says_what_can_be(tmp_path: Path, written: str, code: str | None) -> None:
+    check(tmp_path, f"{PROJECT}{SURVEY}---\nscenario: s\nstart: 2026-03-02T09:00:00Z\n{CONTACTS}{written}\n", code)
+
+
+@pytest.mark.parametrize("wrong", ["tier: ⟦vpi⟧", "employee: ⟦no⟧", "joined: ⟦yesterday⟧", "tags: ⟦a⟧", "tags: [⟦{a: b}⟧]", "age: ⟦old⟧"])
+def test_the_contacts_of_a_scenario_fit_the_contract(tmp_path: Path, wrong: str) -> None:
+    scenario = f"---\nscenario: s\nstart: 2026-03-02T09:00:00Z\ncontacts: {{ada: {{{wrong}}}}}\ntimeline: [{{at: 0d}}]\n"
+    check(tmp_path, PROJECT + scenario, "SND304")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "⟦contact.name⟧ + 'x' == 'ax'",
+        "contact.age + ⟦'5'⟧ > 3",
+        "contact.age + ⟦contact.name⟧ > 3",
+        "⟦contact.name⟧ + contact.age > 3",
+        "⟦contact.joined⟧ - contact.joined > 3",
+    ],
+)
+def test_what_cannot_be_calculated_with_is_one_finding(tmp_path: Path, condition: str) -> None:
+    check(tmp_path, f"{PROJECT}---\naudience: a\nof: contact\nwhere: {condition}\n", "SND304")
+
+
+def test_a_colour_without_quotes_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "sounding.yaml").write_text("project: acme\ntheme: {accent: #006633, logo: logo.svg}\n", encoding="utf-8")
+    (finding,) = check_project(tmp_path).findings.items
+    assert finding.hint == "quote what begins with `#`: it is a comment from there on"
+    assert finding.span is not None
+    assert (finding.span.line, finding.span.column) == (2, 8)
