@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,8 +31,9 @@ class Kept(NamedTuple):
             seen=made.seen,
             findings=made.findings,
             checked=made.checked,
-            noted=tuple(made.noted.items()),
-            groups=made.groups,
+            # Of a large project the same few names come from other processes ten thousand times.
+            noted=tuple([((sys.intern(what), sys.intern(of)), answer) for (what, of), answer in made.noted.items()]),
+            groups=tuple([(sys.intern(code), sys.intern(group)) for code, group in made.groups]),
             facts=made.facts.digest,
         )
 
@@ -42,9 +44,12 @@ class Record:
 
     outline: FileOutline
     kept: list[Kept | None]
+    row: Row | None = None  # as it stands in the cache, while that is so
 
 
 def row_of_record(record: Record) -> Row:
+    if record.row is not None:
+        return record.row
     file = record.outline
     return [
         file.digest,
@@ -71,7 +76,7 @@ def record_of(name: str, row: Row) -> Record:
             for line, codes, reason, place in ignores
         ),
     )
-    return Record(outline=outline, kept=[None if one is None else _kept_of(one) for one in kept])
+    return Record(outline=outline, kept=[None if one is None else _kept_of(one) for one in kept], row=row)
 
 
 def _row_of_kept(kept: Kept) -> Row:

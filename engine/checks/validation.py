@@ -88,8 +88,8 @@ class Validation:
             for number, declared in enumerate(file.outline.declared):
                 if number in numbers and declared.kind != "blueprint":  # that is built only where it is used
                     homes[declared.address] = (file.outline.name, number), declared
-                else:
-                    file.kept[number] = None
+                elif file.kept[number] is not None:
+                    file.kept[number] = file.row = None
         project = next((document for document in homes.values() if document[1].kind == "project"), None)
         if project is None:
             return None
@@ -132,6 +132,7 @@ class Validation:
     def _adopt(self, document: _Document, made: Made) -> None:
         (name, number), _ = document
         self._records[name].kept[number] = Kept.of(made)
+        self._records[name].row = None
         self._made[made.seen.address] = made
 
     def _kept(self, document: _Document) -> Kept:

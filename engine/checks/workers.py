@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.checks.cache import ChangedMeanwhileError
-from engine.checks.workshop import FileOutline, Made, Place, Plan, Workshop
+from engine.checks.workshop import MOST_HELD, FileOutline, Made, Place, Plan, Workshop
 from engine.dsl.others import Others, Seen
 from engine.dsl.outline import Declared
 from engine.errors import SoundingError
@@ -41,7 +41,7 @@ class Crew:
         if workers > 1:
             gc.freeze()  # what the collector does not touch stays shared between the processes
             for _ in range(workers):
-                self._remote.append(_Remote(root, self._remote))
+                self._remote.append(_Remote(root, MOST_HELD // workers, self._remote))
 
     def __enter__(self) -> Crew:
         return self
@@ -114,7 +114,7 @@ class Crew:
 class _Remote:
     """A workshop in a process of its own."""
 
-    def __init__(self, root: Path, earlier: Sequence[_Remote]) -> None:
+    def __init__(self, root: Path, most_held: int, earlier: Sequence[_Remote]) -> None:
         from multiprocessing.connection import Pipe  # slow to import, and a small project needs none
 
         self._pipe, theirs = Pipe()
@@ -123,7 +123,7 @@ class _Remote:
             # Whoever holds an end open keeps the others from seeing that it was closed.
             for pipe in (self._pipe, *(remote._pipe for remote in earlier)):
                 pipe.close()
-            _serve(root, theirs)
+            _serve(Workshop(root, most_held), theirs)
         theirs.close()
 
     def ask(self, method: str, argument: object) -> None:
@@ -150,11 +150,11 @@ def _read(answer: bytes) -> Any:
     return found
 
 
-def _serve(root: Path, pipe: Connection) -> NoReturn:
+def _serve(workshop: Workshop, pipe: Connection) -> NoReturn:
     """Do what is asked until nobody can ask any more. The process ends here, whatever happens: its parent's work is not its own."""
     status = 1
     try:
-        _answer_all(Workshop(root), pipe)
+        _answer_all(workshop, pipe)
         status = 0
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         status = 0

@@ -25,7 +25,7 @@ from engine.model.definitions import Project
 
 Place = tuple[str, int]  # a document: its file, and its number there
 Fact = tuple[str, str, object]  # the check's code, the group, and the fact
-_MOST_HELD = 8_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
+MOST_HELD = 7_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,7 @@ class Plan:
 @dataclass(slots=True)
 class Workshop:
     root: Path
+    most_held: int = MOST_HELD
     _held: dict[str, list[Mapping | None]] = field(default_factory=dict)  # the documents of a file that are not built yet
     _plan: Plan | None = None
     _bench: Bench = field(default_factory=Bench)
@@ -83,7 +84,7 @@ class Workshop:
         data = source.content(self.root / name, name, findings)
         documents, text = source.parse(data, name, findings) if data is not None else ([], "")
         found = outline(documents, findings)
-        if len(self._held) < _MOST_HELD:
+        if len(self._held) < self.most_held:
             self._held[name] = list(found.documents)
         return FileOutline(
             name=name,

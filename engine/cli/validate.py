@@ -13,9 +13,6 @@ from engine.checks.report import Report
 from engine.checks.validate import validate
 from engine.cli.options import environment_option, format_option, project_argument, project_option
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.dsl.environments import check_environment
-from engine.dsl.nearest import did_you_mean
-from engine.dsl.schema.kinds import KINDS
 from engine.errors import SoundingError, UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +73,9 @@ def command(
 
 def _validate(root: Path, workers: int | None, environment: str | None, format_: str, fail_on: Severity, selected: tuple[str, ...]) -> int:
     report = validate(root, workers=workers)
-    if report.environments is not None:
+    if environment is not None and report.environments is not None:
+        from engine.dsl.environments import check_environment  # it knows all definitions, and a plain run needs none
+
         check_environment(report.environments, environment)
     selection = _select(root, report, selected) if selected else None
     diagnostics: Sequence[Diagnostic] = report.diagnostics
@@ -139,6 +138,9 @@ class _Selection:
 
 
 def _select(root: Path, report: Report, selected: tuple[str, ...]) -> _Selection:
+    from engine.dsl.nearest import did_you_mean  # not needed by a plain run
+    from engine.dsl.schema.kinds import KINDS
+
     kinds = frozenset(selected) & {*KINDS, "blueprint"}
     addresses = frozenset(selected) - kinds - {_CHANGED}
     found = {*report.homes, *(item.address for item in report.diagnostics if item.address is not None)}

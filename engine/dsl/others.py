@@ -76,6 +76,7 @@ class Sealed(Generic[T]):
         if self._value is None:
             assert self._blob is not None
             self._value = pickle.loads(self._blob)  # made by this program a moment ago; never read from a file
+            self._blob = None  # one of both is enough
         assert self._value is not None
         return self._value
 
