@@ -72,7 +72,6 @@ def _cadence(cadence: Cadence) -> Iterator[tuple[str, Span]]:
         "every": cadence.every,
         "cron": cadence.cron,
         "spread": cadence.spread,
-        "remind": cadence.remind,
     }
     yield from ((name, cadence.at) for name, value in wanted.items() if value)
 

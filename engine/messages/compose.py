@@ -29,9 +29,13 @@ def language_of(scope: Scope, definitions: Definitions) -> str:
     return languages[0]
 
 
-def invitation_email(definitions: Definitions, cadence: Cadence, scope: Scope, link: str, key: str) -> EmailRequest:
-    """The invitation's mail. Raises NoAddressError."""
-    template = definitions.templates.get(cadence.invite) if cadence.invite is not None else bundled.invitation()
+def invitation_email(
+    definitions: Definitions, cadence: Cadence, scope: Scope, link: str, key: str, *, reminder: bool = False
+) -> EmailRequest:
+    """The invitation's mail, or a reminder's. Raises NoAddressError."""
+    named = cadence.remind.template if reminder and cadence.remind is not None else None
+    name = named or cadence.invite
+    template = definitions.templates.get(name) if name is not None else bundled.invitation()
     return _email(definitions, template or bundled.invitation(), {**scope, "link": link}, key)
 
 

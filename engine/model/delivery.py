@@ -103,6 +103,9 @@ class Adapter(Protocol):
     async def close(self) -> None: ...
 
 
+MESSAGE = "#message"  # in the payload of a reminder; no field of an event can be called so
+
+
 class DeliveryState(StrEnum):
     PENDING = "pending"
     SENDING = "sending"
@@ -119,7 +122,7 @@ class Delivery:
     id: int
     part: int
     key: str  # idempotency key
-    action: str  # invite, ticket, email, webhook, fetch
+    action: str  # invite, remind, ticket, email, webhook, fetch
     connection: str
     origin: str  # address of the cadence or automation, with the step: automation.rescue/0
     deployment: int  # the version that decided
@@ -133,6 +136,11 @@ class Delivery:
     state: DeliveryState = DeliveryState.PENDING
     attempt: int = 0
     run: str | None = None  # that waits for what becomes of it; none where its automation needs no run
+
+    @property
+    def message(self) -> int:
+        """Which message of its invitation it is: 0 the invitation itself, n its n-th reminder."""
+        return int(self.payload.get(MESSAGE, 0))
 
     @property
     def position(self) -> str:

@@ -39,10 +39,11 @@ def absent(needs: Needs, scope: Mapping[str, object]) -> str | None:
 
 
 def of_cadence(cadence: Cadence, definitions: Definitions, sure: Needs) -> Needs:
-    """What its condition and its invitation need."""
+    """What its condition, its invitation and its reminders need."""
     condition = roots(cadence.condition.term) & sure if cadence.condition is not None else _NONE
-    template = definitions.templates.get(cadence.invite) if cadence.invite is not None else None
-    return condition | _words(_message(template), definitions, sure)
+    names = (cadence.invite, cadence.remind.template if cadence.remind is not None else None)
+    templates = [definitions.templates.get(name) for name in names if name is not None]
+    return condition.union(*(_words(_message(template), definitions, sure) for template in templates))
 
 
 def of_step(step: Step, definitions: Definitions, sure: Needs) -> Needs:

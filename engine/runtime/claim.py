@@ -14,7 +14,7 @@ from engine.dsl.uses import USES
 from engine.errors import StoreError
 from engine.messages.compose import language_of
 from engine.model.definitions import Cadence, Step
-from engine.model.delivery import ANSWERED_LATER, Delivery, DeliveryState
+from engine.model.delivery import ANSWERED_LATER, MESSAGE, Delivery, DeliveryState
 from engine.model.events import Record
 from engine.model.feedback import Asked, Invitation, InvitationState
 from engine.model.runs import Delivered, Died, Outcome, Replied, Run, Skipped
@@ -23,8 +23,8 @@ from engine.rules.eligibility import ALLOWED, Asking, Ledger, Verdict
 from engine.rules.flow import results_of
 from engine.rules.needs import absent
 from engine.rules.scope import situation
-from engine.runtime.effects import in_sight
-from engine.store.protocol import Timer, Told, Transaction, Waiting
+from engine.runtime.effects import effect_key, in_sight
+from engine.store.protocol import NewDelivery, Timer, Told, Transaction, Waiting
 
 PATIENCE = dt.timedelta(minutes=10)  # nobody stands back for an invitation that has waited longer than this for its courier
 YIELD = dt.timedelta(seconds=2)
@@ -109,7 +109,7 @@ class _Known:
 def _recheck(tx: Transaction, versions: Versions, current: Version, row: Delivery, known: _Known) -> Claimed | None:
     if row.action == "fetch":
         return Claimed(delivery=row)
-    if row.action == "invite":
+    if row.action in ("invite", "remind"):
         return _invitation(tx, current, row, known)
     # What an automation began stays with its version.
     version = versions.get(tx, row.deployment)
@@ -160,14 +160,14 @@ def give_up(tx: Transaction, row: Delivery, state: DeliveryState, reason: str) -
     tell(tx, row, Died(row.position, reason) if state is DeliveryState.DEAD else Skipped(row.position, reason))
     if row.invitation is None:
         return
-    tx.release(row.invitation)
+    tx.release(row.invitation, row.message)
     invitation = tx.invitations([row.invitation]).get(row.invitation)
     if invitation is not None and invitation.state is InvitationState.PLANNED:
         tx.save_invitation(replace(invitation, state=InvitationState.DROPPED, reason=reason))
 
 
 def _invitation(tx: Transaction, version: Version, row: Delivery, known: _Known) -> Claimed | None:
-    """An invitation follows the newest version until it is sent."""
+    """An invitation follows the newest version until it is sent; a reminder is one more message of an invitation that was."""
     invitation, now = known.invitations[row.invitation or ""], known.now
     scope, reason = _scope(version, row, known)
     if reason is not None:
@@ -180,7 +180,11 @@ def _invitation(tx: Transaction, version: Version, row: Delivery, known: _Known)
         return tx.asked(group, now - rules.lookback)
 
     verdict = rules.may_send(asking, invitation, scope, row.subjects, ledger, now)
-    if verdict.allowed and version.definitions.project.frequency:
+    if row.message and invitation.state is InvitationState.PLANNED and cadence.remind is not None:
+        verdict = Verdict("its invitation is not out yet", cadence.remind.every.after(now, version.zone, version.definitions.project.works))
+    elif row.message and (cadence.remind is None or row.message > cadence.remind.max):
+        verdict = Verdict(f"cadence.{cadence.name} reminds no more")
+    elif verdict.allowed and version.definitions.project.frequency and not row.message:
         verdict = _after_rivals(tx, version, row, known, (asking, scope), ledger)
     if verdict.until is not None:
         tx.postpone(row, verdict.until, verdict.reason or "")
@@ -191,6 +195,9 @@ def _invitation(tx: Transaction, version: Version, row: Delivery, known: _Known)
     tx.reserve(rules.lines(asking, scope, row.subjects, now))
     token = mint()
     tx.add_token(digest(token), invitation.id)
+    _plan_reminder(tx, version, cadence, row, now)
+    if row.message:
+        return Claimed(delivery=row, version=version, scope=scope, cadence=cadence, invitation=invitation, token=token)
     # Fixed before it goes out: where the outcome is never known, the link works all the same and the answer knows its channel.
     connection = version.definitions.project.connections.get(row.connection)
     fixed = replace(
@@ -204,6 +211,23 @@ def _invitation(tx: Transaction, version: Version, row: Delivery, known: _Known)
     return Claimed(delivery=row, version=version, scope=scope, cadence=cadence, invitation=fixed, token=token)
 
 
+def _plan_reminder(tx: Transaction, version: Version, cadence: Cadence, row: Delivery, now: dt.datetime) -> None:
+    """The next message, from when this one is claimed: where it is never known to have arrived, the reminder is the retry."""
+    remind, number = cadence.remind, row.message + 1
+    if remind is None or number > remind.max:
+        return
+    next_one = replace(
+        row,
+        id=0,
+        key=effect_key(row.invitation or "", f"remind/{number}"),
+        action="remind",
+        payload={**row.payload, MESSAGE: number},
+        state=DeliveryState.PENDING,
+        attempt=0,
+    )
+    tx.enqueue([NewDelivery(delivery=next_one, due=remind.every.after(now, version.zone, version.definitions.project.works))])
+
+
 def _asking(version: Version, cadence: Cadence, row: Delivery, invitation: Invitation) -> Asking:
     connection = version.definitions.project.connections.get(row.connection)
     return Asking(
@@ -213,7 +237,8 @@ def _asking(version: Version, cadence: Cadence, row: Delivery, invitation: Invit
         part=row.part,
         invitation=invitation.id,
         due=invitation.due,
-        lifetime=invitation.lifetime,
+        lifetime=(invitation.expires - invitation.due).total_seconds() if invitation.expires is not None else invitation.lifetime,
+        message=row.message,
     )
 
 
@@ -294,7 +319,7 @@ def doubt(tx: Transaction, row: Delivery, reason: str, now: dt.datetime) -> bool
         return False
     # What goes to a customer is not repeated, so as far as the run is concerned it is out. Of anything else the result is missing.
     tell(tx, row, Delivered(row.position) if row.respondent else Died(row.position, reason))
-    if row.invitation is not None:
+    if row.invitation is not None and not row.message:
         invitation = tx.invitations([row.invitation]).get(row.invitation)
         if invitation is not None:
             mark_sent(tx, replace(invitation, reason=reason), now)

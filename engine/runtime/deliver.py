@@ -265,6 +265,7 @@ class Courier:
         assert item.scope is not None
         if item.cadence is not None:
             assert item.token is not None
-            return invitation_email(item.version.definitions, item.cadence, item.scope, self._link(item.token), delivery.key)
+            words, link = item.version.definitions, self._link(item.token)
+            return invitation_email(words, item.cadence, item.scope, link, delivery.key, reminder=delivery.message > 0)
         assert item.step is not None
         return step_request(item.version.definitions, item.step, item.scope, delivery.key)

@@ -98,7 +98,7 @@ def _write(tx: Transaction, result: Result) -> bool:
         case DeliveryState.PENDING:
             postponed = tx.postpone(delivery, result.at + result.wait, result.reason)
             if postponed and delivery.invitation is not None and isinstance(result.outcome, Rejected):
-                tx.release(delivery.invitation)  # it was certainly not asked, and is judged again before the next attempt
+                tx.release(delivery.invitation, delivery.message)  # it was certainly not asked, and is judged again before the next attempt
         case DeliveryState.UNKNOWN:
             doubt(tx, delivery, result.reason, result.at)
         case _:
@@ -112,7 +112,7 @@ def _done(tx: Transaction, item: Claimed, outcome: Sent, now: dt.datetime) -> bo
         return False
     _tell_run(tx, delivery, outcome)
     incoming = [Incoming(event=event, part=event_part(event.source, event.id, event.data)) for event in outcome.events]
-    if item.invitation is not None and item.version is not None:
+    if item.invitation is not None and item.version is not None and not delivery.message:
         stored = tx.invitations([item.invitation.id]).get(item.invitation.id)
         if stored is not None:
             mark_sent(tx, stored, now)
