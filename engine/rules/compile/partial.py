@@ -126,6 +126,23 @@ def best_split(conditions: Iterable[t.Term], used: frozenset[Path]) -> Split | N
     return Split(path, tuple(seen[path].values))
 
 
+def index(conditions: Iterable[t.Term], path: Path) -> tuple[dict[object, list[int]], list[int]]:
+    """The positions of conditions that name a value of the path, by value; and of those that ask more of it than which one it is.
+
+    For a value that a condition does not name, the condition is what it is for any other value, unless it asks more.
+    """
+    naming: dict[object, list[int]] = {}
+    asking: list[int] = []
+    for position, condition in enumerate(conditions):
+        atoms = [atom for atom in _atoms(condition) if any(load.path == path for load in t.loads(atom))]
+        if not all(_tests_equality(atom) for atom in atoms):
+            asking.append(position)
+            continue
+        for value in {constant for atom in atoms for constant in _constants(atom)}:
+            naming.setdefault(value, []).append(position)
+    return naming, asking
+
+
 def _atoms(term: t.Term) -> Iterator[t.Term]:
     """The operands that `and`, `or` and `not` join."""
     match term:

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from engine.model import terms as t
-from engine.rules.compile.partial import FALSE, OTHER, Path, best_split, given
+from engine.rules.compile.partial import FALSE, OTHER, Path, best_split, given, index
 from engine.rules.compile.program import Find, Numbered, branch, leaf
 
 _DEEPEST = 3  # values looked up one after the other
 _MOST_ENTRIES = 2_000  # that were needed so far: beyond it a tree gets no more tables, which bounds its memory
 
 
-@dataclass(slots=True)
 class _Table:
     """A table by the value of a path. An entry is grown when an event first comes to it."""
 
-    path: Path
-    used: frozenset[Path]  # looked up so far, this path too
-    rules: Sequence[Numbered]
-    entries: dict[object, Find] = field(default_factory=dict)
-    grown: set[object] = field(default_factory=set)
+    def __init__(self, path: Path, used: frozenset[Path], rules: Sequence[Numbered]) -> None:
+        self.used = used  # looked up so far, this path too
+        self.entries: dict[object, Find] = {}
+        self.grown: set[object] = set()
+        self._path, self._rules = path, rules
+        self._naming, self._asking = index((condition for _, condition in rules), path)
+        asking = set(self._asking)
+        others = ((at, given(condition, path, OTHER)) for at, (_, condition) in enumerate(rules) if at not in asking)
+        self._others = {at: condition for at, condition in others if condition != FALSE}
+
+    def left(self, value: object) -> list[Numbered]:
+        """What is left of the rules for a value; where many rules name a value each, only those that name this one are judged."""
+        judged = set(range(len(self._rules))) if value is None else {*self._naming.get(value, ()), *self._asking}
+        found = []
+        for at in sorted(judged.union(self._others)):
+            number, condition = self._rules[at]
+            condition = given(condition, self._path, value) if at in judged else self._others[at]
+            if condition != FALSE:
+                found.append((number, condition))
+        return found
 
 
 class Tree:
@@ -54,7 +67,6 @@ class Tree:
         with self._lock:
             if value not in table.grown:
                 self.entries += 1
-                left = [(number, given(condition, table.path, value)) for number, condition in table.rules]
-                table.entries[value] = self._node([rule for rule in left if rule[1] != FALSE], table.used)
+                table.entries[value] = self._node(table.left(value), table.used)
                 table.grown.add(value)
         return table.entries[value](scope, candidates)

@@ -54,16 +54,14 @@ def holding(rules: RuleSet, event: str, scope: dict[str, object]) -> list[str]:
 # -- what holds ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=[8, 1], ids=["as_it_is", "at_every_value"])
-def split_when_worth(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.fixture(params=[8, 1], ids=["as_it_is", "at_every_value"])
+def split_when_worth(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few random conditions read the same path, so the property is shown for trees that split wherever they can, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(partial, "_WORTH", request.param)
-        yield
+    monkeypatch.setattr(partial, "_WORTH", request.param)
 
 
 @pytest.mark.usefixtures("split_when_worth")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=True), count=st.sampled_from((3, 30, 150)))
 def test_random_rules_hold_for_random_events_as_the_interpreter_says(shop: Definitions, random: Random, count: int) -> None:
     rules = RuleSet(with_rules(shop, random, count))
@@ -205,6 +203,29 @@ def test_a_tree_that_has_grown_enough_gets_no_more_tables_and_stays_right(shop: 
         assert all(holding(rules, ANSWERED, scope) == reference(rules, ANSWERED, scope) for scope in scopes)
         grown.append(sum(tree.entries for tree in rules.trees.values()))
     assert grown[0] <= 3 < 8 < grown[1]  # the first table alone: RU, another country, none
+
+
+def test_of_rules_that_name_a_value_each_only_those_that_name_it_are_judged(shop: Definitions, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f'event.page == "p{n}" and event.minutes > {n % 7}' for n in range(200)] + [
+        'event.page not in ["p1", "p2"]',
+        "event.minutes == 1",
+    ]
+    rules = RuleSet(with_conditions(shop, *texts, when=("visit.ended",)))
+    scope = a_scope(rules, "visit.ended", Random(1))
+    rules.holding("visit.ended", scope)
+    judged: list[Term] = []
+
+    def noted(term: Term, path: tuple[str, ...], value: object) -> Term:
+        judged.append(term)
+        return partial.given(term, path, value)
+
+    monkeypatch.setattr(tree_module, "given", noted)
+    for page in ("p1", "p7", "p150", "elsewhere", None):
+        judged.clear()
+        for minutes in (1, 9):
+            now = {**scope, "event": {"page": page, "minutes": minutes}}
+            assert holding(rules, "visit.ended", now) == reference(rules, "visit.ended", now)
+        assert page is None or len(judged) <= 2
 
 
 def test_a_project_is_compiled_alike_every_time(shop: Definitions) -> None:
