@@ -19,6 +19,8 @@ from engine.model.types import TEXT, object_type
 from engine.schedule.durations import Duration
 
 _ANY_DAY = dt.datetime(2026, 1, 1)  # noqa: DTZ001  # only the expression is judged, not when it fires
+_CRON_FIELDS = 5
+_BEGINNINGS = {"after": ("when",), "spread": ("every", "cron"), "from": ("every",)}  # what only some beginnings of a cadence take
 _ALIGNED = frozenset({"1d", "1w", "1mo", "1q", "1y"})  # `every` that the calendar aligns
 
 
@@ -32,6 +34,9 @@ def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | Non
     condition = bench.expression(where, of_audience(bench.objects, of)) if where is not None else None
     excluded = document.get("exclude")
     exclude = [bench.reference("audience", item) for item in excluded.items] if isinstance(excluded, Sequence) else []
+    for item in excluded.items if isinstance(excluded, Sequence) else ():
+        if item.data == name:
+            bench.error("SND108", f"`{name}` excludes itself, so nobody would be in it", item.span)
     limit, expect, sample = document.get("limit"), document.data.get("expect"), document.data.get("sample")
     limited = SegmentLimit(max=limit.data["max"], of=entity(bench, limit.get("of"))) if isinstance(limit, Mapping) else None
     if "rotate" in document.entries and sample is None:
@@ -141,6 +146,10 @@ def _one_start(bench: Bench, document: Mapping) -> None:
         bench.error(
             "SND108", f"a cadence has one of `when`, `every` and `cron`, but here is `{starts[0]}` too", document.key_span(starts[1])
         )
+    for key, owners in _BEGINNINGS.items():
+        if key in document.entries and len(starts) == 1 and starts[0] not in owners:
+            wanted = " or ".join(f"`{owner}`" for owner in owners)
+            bench.error("SND108", f"`{key}` goes with {wanted}, and this cadence begins with `{starts[0]}`", document.key_span(key))
     every, cron = document.get("every"), document.get("cron")
     if every is not None and str(every.data) not in _ALIGNED and "from" not in document.entries:
         bench.error("SND102", f"`every: {every.data}` is aligned to no calendar, so it needs `from`", document.first_key)
@@ -148,6 +157,8 @@ def _one_start(bench: Bench, document: Mapping) -> None:
         from cronsim import CronSim, CronSimError  # needed only where somebody writes cron
 
         try:
+            if len(cron.text.split()) > _CRON_FIELDS:
+                raise CronSimError(f"it has more than {_CRON_FIELDS} fields")
             CronSim(cron.text, _ANY_DAY)
         except CronSimError as error:
             bench.error(

@@ -84,8 +84,8 @@ def _check_form(bench: Bench, kind: str, setting: str, node: Scalar) -> None:
     match setting:
         case "tls" if node.text not in TLS:
             bench.error("SND103", f"`{node.text}` is not how a line is secured", node.span, did_you_mean(node.text, TLS))
-        case "url" if not _URL.fullmatch(node.text):
-            wanted = "an address that begins with https://"
+        case "url":
+            check_address(bench, node)
         case "rate" if not _RATE.fullmatch(node.text):
             wanted = "a rate, as 50/s, 600/m or 10000/h"
         case "timeout" if type(node.data) not in (int, float) or not 0 < node.data <= _MAX_TIMEOUT:
@@ -96,6 +96,11 @@ def _check_form(bench: Bench, kind: str, setting: str, node: Scalar) -> None:
             check_mailbox(bench, node)
     if wanted is not None:
         bench.error("SND103", f"expected {wanted}, but got `{node.text}`", node.span)
+
+
+def check_address(bench: Bench, node: Scalar) -> None:
+    if not _URL.fullmatch(node.text):
+        bench.error("SND103", f"expected an address that begins with https://, but got `{node.text}`", node.span)
 
 
 def check_mailbox(bench: Bench, node: Scalar) -> None:

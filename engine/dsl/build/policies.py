@@ -12,7 +12,7 @@ from engine.dsl.schema.project import RETAINED
 from engine.dsl.scopes import of_contact
 from engine.model.policies import Annotation, Benchmark, Brand, Calendar, FrequencyCap, Quiet, Theme
 from engine.schedule.durations import Duration
-from engine.schedule.windows import TimeRange
+from engine.schedule.windows import WEEKDAYS, TimeRange
 
 
 def time_range(bench: Bench, node: Node | None) -> TimeRange | None:
@@ -91,6 +91,9 @@ def frequency(bench: Bench, node: Node | None) -> tuple[FrequencyCap, ...]:
 def quiet(bench: Bench, node: Node | None) -> Quiet | None:
     if not isinstance(node, Mapping):
         return None
+    days = node.get("days")
+    if days is not None and set(days.data) == set(WEEKDAYS):
+        bench.error("SND103", "every day is quiet, so nothing would ever be sent", days.span)
     return Quiet(between=time_range(bench, node.get("between")), days=tuple(node.data.get("days", ())))
 
 

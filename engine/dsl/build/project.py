@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.dsl.build import policies
 from engine.dsl.build.bench import Bench
-from engine.dsl.build.connections import connections, environments
+from engine.dsl.build.connections import check_address, connections, environments
 from engine.dsl.contract import FIXED_FIELDS, RESERVED, field_type, object_events
 from engine.dsl.expressions.codes import is_language, is_timezone
 from engine.dsl.nearest import did_you_mean
@@ -27,6 +27,8 @@ def build_project(bench: Bench, document: Mapping, name: str) -> Project | None:
     _events(bench, document.get("events"))
     url = document.get("public_url")
     public_url = bench.setting(url, secret_only=False) if url is not None else None
+    if isinstance(url, Scalar):
+        check_address(bench, url)
     identity = _identity(bench, document.get("identity"))
     calendars = policies.calendars(bench, document)
     frequency = policies.frequency(bench, document.get("frequency"))

@@ -293,3 +293,38 @@ def test_a_colour_without_quotes_is_explained(tmp_path: Path) -> None:
     assert finding.hint == "quote what begins with `#`: it is a comment from there on"
     assert finding.span is not None
     assert (finding.span.line, finding.span.column) == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("when: order.delivered\nafter: 2d", None),
+        ("when: order.delivered\n⟦spread⟧: 10d", "SND108"),
+        ("when: order.delivered\n⟦from⟧: 2026-01-01", "SND108"),
+        ("every: 1q\nspread: 10d\nfrom: 2026-01-01", None),
+        ("every: 1q\n⟦after⟧: 2d", "SND108"),
+        ('cron: "0 9 * * mon"\nspread: 2d', None),
+        ('cron: ⟦"0 0 9 * * mon"⟧', "SND103"),
+        ('cron: ⟦"0 25 * * mon"⟧', "SND103"),
+        ("when: order.delivered\n⟦every⟧: 1q", "SND108"),
+    ],
+)
+def test_a_cadence_says_what_its_beginning_takes(tmp_path: Path, written: str, code: str | None) -> None:
+    survey = SURVEY.replace("about: deal\n", "")
+    audience = "---\naudience: x\nof: contact\n---\ncadence: c\nsurvey: nps\naudience: x\nvia: [mail]\n"
+    check(tmp_path, f"{PROJECT}{survey}{audience}{written}\n", code)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("public_url: https://cx.acme.test/s", None),
+        ("public_url: {env: URL}", None),
+        ("public_url: ⟦cx.acme.test⟧", "SND103"),
+        ("quiet: {days: [sat, sun]}", None),
+        ("quiet: {days: ⟦[mon, tue, wed, thu, fri, sat, sun]⟧}", "SND103"),
+        ("---\naudience: a\nof: contact\nexclude: [⟦a⟧]", "SND108"),
+    ],
+)
+def test_what_leaves_nobody_and_leads_nowhere_is_refused(tmp_path: Path, written: str, code: str | None) -> None:
+    check(tmp_path, f"{PROJECT}{written}\n", code)
