@@ -29,6 +29,7 @@ class _Asked:
 class _Handler:
     automation: str  # address
     condition: Condition
+    only: bool  # no other survey's answers can start it
     at: Span
 
 
@@ -45,7 +46,12 @@ def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Ask
         if events:
             own = definition.condition
             condition = read(own.term, naming(definition, objects)) if own is not None else ALWAYS
-            handler = _Handler(automation=address(definition), condition=condition, at=own.at if own is not None else definition.at)
+            handler = _Handler(
+                automation=address(definition),
+                condition=condition,
+                only=len(definition.when) == 1,
+                at=own.at if own is not None else definition.at,
+            )
             yield from ((event, handler) for event in events)
 
 
@@ -55,16 +61,19 @@ def _judge(_group: str, facts: Sequence[_Asked | _Handler], _project: Project) -
     if asked is None or not handlers:
         return
     space = Space((handler.condition for handler in handlers), asked.answers)
-    found = [space.cubes(handler.condition) for handler in handlers]
-    yield from (_dead(handler) for handler, cubes in zip(handlers, found, strict=True) if cubes == [] and _alone(handler.condition))
+    yield from (
+        _dead(handler) for handler in handlers if handler.only and space.cubes(handler.condition) == [] and _alone(handler.condition)
+    )
     if space.metric is None or len(handlers) < LEAST:
         return
+    every = (1 << len(space.values(space.metric))) - 1
     handled = 0
-    for cubes in found:
-        if cubes is None:  # it may handle any
-            return
-        for cube in cubes:
+    for handler in handlers:
+        cubes = space.cubes(handler.condition)
+        for cube in cubes if cubes is not None else ({},):  # what cannot be told may handle any
             handled |= cube.get(space.metric, -1)
+        if handled & every == every:
+            return
     missing = [value for value in space.shown(space.metric, ~handled) if value is not None]
     if missing:
         yield Diagnostic(

@@ -19,6 +19,7 @@ from engine.rules.analysis.overlaps import Meeting, meetings
 from engine.rules.analysis.reach import reached
 
 _ANSWERS = ("answered", "edited")
+_FEW = 8  # a fact stays small, however many surveys its automation is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class _Action:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
     automation: str  # address
-    events: tuple[str, ...]  # all that start it
+    events: tuple[str, ...]  # the first few of those that start it
     actions: tuple[_Action, ...]
     at: Span  # of its `if`
     order: Span  # of the automation
@@ -47,7 +48,7 @@ def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, Answ
         if events:
             rule = _Rule(
                 automation=address(definition),
-                events=definition.when,
+                events=tuple(sorted(events)[:_FEW]),
                 actions=tuple(_actions(definition, objects)),
                 at=definition.condition.at if definition.condition is not None else definition.at,
                 order=definition.at,
@@ -96,16 +97,22 @@ def _judge(group: str, facts: Sequence[Answers | _Rule], _project: Project) -> I
         # The same value written twice does no harm.
         says = {number: {action.says for action in actions} if what.startswith("update ") else number for number, actions in doing.items()}
         cubes = [[cube for action in doing[number] for cube in space.cubes(action.when) or ()] for number in numbers]
-        for meeting in meetings(space, cubes):
+        # Pairs of rules that begin with other events are judged behind those.
+        wanted = {at for at, number in enumerate(numbers) if rules[number].events[0] == group or len(rules[number].events) < _FEW}
+        for meeting in meetings(space, cubes, wanted) if wanted else ():
             later = numbers[meeting.rule]
             earlier = [numbers[at] for at in meeting.earlier if says[numbers[at]] != says[later]]
             if earlier and (later not in worst or (meeting.covers and not worst[later][1].covers)):
                 worst[later] = what, meeting, earlier
     for later, (what, meeting, earlier) in worst.items():
         others = [rules[number] for number in earlier]
-        # Rules that share several events are judged behind the first of these.
-        if group == min(event for event in rules[later].events if event in others[0].events and event.endswith(_ANSWERS)):
+        if group == _first_common(rules[later], others[0]):
             yield _finding(space, rules[later], others, what, meeting)
+
+
+def _first_common(a: _Rule, b: _Rule) -> str:
+    """Rules that share several events are judged behind the first of these. Of long lists, those of `survey.*`, one holds the other."""
+    return min((event for event in a.events if event in b.events), default=max(a.events[0], b.events[0]))
 
 
 def _finding(space: Space, rule: _Rule, earlier: Sequence[_Rule], what: str, meeting: Meeting) -> Diagnostic:

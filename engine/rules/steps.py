@@ -18,5 +18,7 @@ def positions(steps: tuple[Step, ...], prefix: str = "") -> Iterator[tuple[str, 
     """Every step with its position, in the order in which they are written."""
     for number, step in enumerate(steps):
         yield f"{prefix}{number}", step
+        if not (step.then or step.otherwise or step.on_timeout or step.on_failure):
+            continue  # nearly all of them
         for name, inner in branches(step):
             yield from positions(inner, f"{prefix}{number}/{name}/")

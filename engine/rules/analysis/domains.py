@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import math
 import operator
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from engine.model import terms as t
 from engine.model.types import Type
 from engine.rules.analysis.leaves import MOST, Condition, Leaf, Variable
 
 Cube = Mapping[str, int]  # variable → the values that are left, bit by bit; a variable that is not in it may have any
+Test = tuple[str, tuple[t.Value, ...], t.Value, bool]  # a leaf without its variable
+_SHORT = 16  # values that are tried one by one
 OTHER = "\0any other text"
 _TESTS: Mapping[str, Callable[[object, object], bool]] = {
     "==": operator.eq,
@@ -45,7 +50,7 @@ class Space:
         self.variables: dict[str, Variable] = {}
         self._constants: dict[str, set[t.Value]] = {}
         self._values: dict[str, list[object]] = {}
-        self._masks: dict[Leaf, int] = {}
+        self._masks: dict[Leaf, tuple[str, int]] = {}
         self._shown: dict[str, list[Cube]] = {}
         # Variables that are a function of another one.
         self._derived: dict[str, dict[object, str | None]] = {}
@@ -58,9 +63,8 @@ class Space:
     def _take(self, condition: Condition) -> None:
         for variable in condition.variables:
             self.note(variable)
-        for cube in condition.cubes or ():
-            for leaf in cube:
-                self._constants.setdefault(leaf.variable, set()).update((*leaf.constants, leaf.fallback))
+        for name, constants in condition.constants:
+            self._constants.setdefault(name, set()).update(constants)
 
     def _know(self, answers: Answers) -> None:
         if answers.metric is not None:
@@ -93,30 +97,17 @@ class Space:
 
     def mask(self, leaf: Leaf) -> tuple[str, int]:
         """The variable that a leaf restricts, and the values for which it holds."""
-        derived = self._derived.get(leaf.variable)
-        name = leaf.variable if derived is None or self.metric is None else self.metric
-        found = self._masks.get(leaf)
-        if found is None:
-            values = self.values(name)
-            found = bits(self.holds(leaf, value if derived is None else derived.get(value)) for value in values)
-            self._masks[leaf] = found
-        return name, found
-
-    @staticmethod
-    def holds(leaf: Leaf, value: object) -> bool:
-        """Whether a leaf holds for a value; neither it nor its opposite does where it has none: a guard rules that out."""
-        if value is None:
-            value = leaf.fallback
-        match leaf.op:
-            case "true":
-                return bool(value) is leaf.holds
-            case "none":
-                return (value is None) is leaf.holds
-            case "in":
-                return (value in leaf.constants) is leaf.holds
-        if value is None and leaf.op not in ("==", "!="):
-            return False
-        return _TESTS[leaf.op](value, leaf.constants[0]) is leaf.holds
+        known = self._masks.get(leaf)
+        if known is None:
+            derived = self._derived.get(leaf.variable)
+            if derived is None or self.metric is None:
+                values = self.values(leaf.variable)
+                many = self.variables[leaf.variable].type.is_number and len(values) > _SHORT
+                known = leaf.variable, _stretch(leaf, values) if many else _mask(leaf[1:], tuple(values))
+            else:
+                known = self.metric, _mask(leaf[1:], tuple(map(derived.get, self.values(self.metric))))
+            self._masks[leaf] = known
+        return known
 
     def cubes(self, condition: Condition) -> list[Cube] | None:
         """The alternatives of a condition that can hold; None where it was too long to be analysed."""
@@ -129,7 +120,7 @@ class Space:
                 name, mask = self.mask(leaf)
                 cube[name] = cube.get(name, -1) & mask
             if all(cube.values()):
-                found += self._where_shown(cube)
+                found += self._where_shown(cube) if self._shown else (cube,)
         return _merged(found) if len(found) > 1 else found
 
     def _where_shown(self, cube: Cube) -> list[Cube]:
@@ -149,6 +140,39 @@ class Space:
     def shown(self, name: str, mask: int) -> list[object]:
         """The values that a mask stands for."""
         return [value for number, value in enumerate(self.values(name)) if mask >> number & 1]
+
+
+def holds(test: Test, value: object) -> bool:
+    """Whether a test holds for a value; neither it nor its opposite does where it has no value there: a guard rules that out."""
+    op, constants, fallback, wanted = test
+    if value is None:
+        value = fallback
+    match op:
+        case "true":
+            return bool(value) is wanted
+        case "none":
+            return (value is None) is wanted
+        case "in":
+            return (value in constants) is wanted
+    if value is None and op not in ("==", "!="):
+        return False
+    return _TESTS[op](value, constants[0]) is wanted
+
+
+@lru_cache(maxsize=16_384)
+def _mask(test: Test, values: tuple[object, ...]) -> int:
+    """The same tests of the same values come again for every survey."""
+    return bits(holds(test, value) for value in values)
+
+
+def _stretch(leaf: Leaf, values: Sequence[object]) -> int:
+    """The mask over many numbers in order: a bound cuts them in two, so only the place of the cut is looked for."""
+    if leaf.op not in ("<", "<=", ">", ">=") or leaf.fallback is not None:
+        return bits(holds(leaf[1:], value) for value in values)
+    numbers: Any = values if values[-1] is not None else values[:-1]
+    cut = (bisect_left if leaf.op in ("<", ">=") else bisect_right)(numbers, leaf.constants[0])
+    below, everything = (1 << cut) - 1, (1 << len(numbers)) - 1
+    return below if (leaf.op in ("<", "<=")) is leaf.holds else everything & ~below
 
 
 def bits(flags: Iterable[bool]) -> int:

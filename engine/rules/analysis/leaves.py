@@ -43,6 +43,19 @@ class Condition:
 
     cubes: tuple[tuple[Leaf, ...], ...] | None
     variables: tuple[Variable, ...] = ()
+    constants: tuple[tuple[str, frozenset[t.Value]], ...] = ()  # what each variable is tested against
+
+
+def condition_of(cubes: Iterable[tuple[Leaf, ...]] | None, variables: Iterable[Variable]) -> Condition:
+    constants: dict[str, set[t.Value]] = {}
+    for cube in cubes or ():
+        for leaf in cube:
+            constants.setdefault(leaf.variable, set()).update(leaf.constants if leaf.fallback is None else (*leaf.constants, leaf.fallback))
+    return Condition(
+        cubes=None if cubes is None else tuple(dict.fromkeys(cubes)),
+        variables=tuple(variables),
+        constants=tuple((name, frozenset(constants[name])) for name in sorted(constants)),
+    )
 
 
 ALWAYS = Condition(((),))
@@ -54,7 +67,7 @@ def joint(a: Condition, b: Condition) -> Condition:
     if a == ALWAYS or b == ALWAYS:
         return b if a == ALWAYS else a
     cubes = _both(None if a.cubes is None else list(a.cubes), None if b.cubes is None else list(b.cubes))
-    return Condition(None if cubes is None else tuple(cubes), tuple(dict.fromkeys(a.variables + b.variables)))
+    return condition_of(cubes, dict.fromkeys(a.variables + b.variables))
 
 
 class Reader:
@@ -69,9 +82,7 @@ class Reader:
     def condition(self, term: t.Term, *, holds: bool = True) -> Condition:
         """The condition that the term holds, or that it does not."""
         self._variables = {}
-        cubes = self._read(term, holds)
-        variables = tuple(self._variables[name] for name in sorted(self._variables))
-        return Condition(None if cubes is None else tuple(dict.fromkeys(cubes)), variables)
+        return condition_of(self._read(term, holds), (self._variables[name] for name in sorted(self._variables)))
 
     def _read(self, term: t.Term, holds: bool) -> list[tuple[Leaf, ...]] | None:
         match term:
@@ -132,10 +143,22 @@ def _fixed(term: t.Term) -> tuple[t.Value] | None:
     """The value of a term that has the same for all data: a literal, `-1`."""
     if isinstance(term, t.Constant):
         return (term.value,)
-    if isinstance(term, t.Load) or any(isinstance(part, (t.Load, t.Call)) for part in t.parts(term)):
+    if _varies(term):
         return None
     value = evaluate(term, {})
     return (value,) if value is None or isinstance(value, (bool, int, float, str)) else None
+
+
+def _varies(term: t.Term) -> bool:
+    """Whether it depends on data, or on the time."""
+    match term:
+        case t.Load() | t.Call():
+            return True
+        case t.Constant():
+            return False
+        case t.Compare():
+            return _varies(term.left) or _varies(term.right)
+    return any(map(_varies, t.direct_parts(term)))
 
 
 def _plain(term: t.Term) -> str:

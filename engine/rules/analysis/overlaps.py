@@ -7,7 +7,7 @@ that leave room for it. What meets a cube is then a conjunction of a few bit set
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.rules.analysis.domains import Cube, Space, intersection
@@ -51,7 +51,7 @@ class _Index:
         for name, mask in cube.items():
             key = (name, mask)
             if key not in self._meeting:
-                self._meeting[key] = _union(bits for other, bits in self._sets[name].items() if other & mask) | self._free[name]
+                self._meeting[key] = _union([bits for other, bits in self._sets[name].items() if other & mask]) | self._free[name]
             found &= self._meeting[key]
         return found
 
@@ -61,31 +61,39 @@ class _Index:
         for name, mask in cube.items():
             key = (name, mask)
             if key not in self._inside:
-                self._inside[key] = _union(bits for other, bits in self._sets[name].items() if not other & ~mask)
+                self._inside[key] = _union([bits for other, bits in self._sets[name].items() if not other & ~mask])
             found &= self._inside[key]
         return found
 
 
-def meetings(space: Space, rules: Sequence[Sequence[Cube]]) -> Iterator[Meeting]:
-    """For each rule (its alternatives, in the order of rules) the earlier ones that it surely meets: at most one meeting a rule."""
+def meetings(space: Space, rules: Sequence[Sequence[Cube]], wanted: Collection[int] | None = None) -> Iterator[Meeting]:
+    """For each rule (its alternatives, in the order of rules) the earlier ones that it surely meets: at most one meeting a rule.
+
+    ``wanted``: pairs of which neither rule is one of these are passed over.
+    """
     cubes = [cube for rule in rules for cube in rule]
     owners = [number for number, rule in enumerate(rules) for _ in rule]
     index = _Index(cubes)
     first = 0
+    mine = index.all if wanted is None else _union(_range(owners, rules, number) for number in wanted)
     covered: dict[int, int] = {}  # rule → an earlier one that holds wherever it does
     open_ = index.all
     for number, rule in enumerate(rules):
         before, first = (1 << first) - 1, first + len(rule)
-        inside = _union(index.inside(cube) for cube in rule)
-        shadowed = _whole(inside & before, owners, rules)
+        others = index.all if wanted is None or number in wanted else mine
+        met = [index.meeting(cube) & others for cube in rule]
+        if not _union(met) & ~(((1 << first) - 1) ^ before):
+            continue  # nothing but itself
+        inside = others & _union([index.inside(cube) for cube in rule])
         for later in _owners(inside & open_ & ~((1 << first) - 1), owners):
             own = _range(owners, rules, later)
             if own & ~inside == 0 and later not in covered:
                 covered[later] = number
                 open_ &= ~own
-        found = _met(space, cubes, owners, rule, [index.meeting(cube) & before for cube in rule])
+        found = _met(space, cubes, owners, rule, [bits & before for bits in met])
         if not found:
             continue
+        shadowed = _whole(inside & before, owners, rules)
         cover = covered.get(number)
         chosen = cover if cover is not None else next(shadowed, None)
         names = list(found)
@@ -171,6 +179,8 @@ def _set(numbers: Iterable[int]) -> int:
 
 
 def _union(sets: Iterable[int]) -> int:
+    if isinstance(sets, list) and len(sets) == 1:  # most rules have one alternative
+        return int(sets[0])
     found = 0
     for bits in sets:
         found |= bits

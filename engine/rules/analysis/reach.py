@@ -40,7 +40,8 @@ def naming(automation: Automation, objects: frozenset[str], moment: int = 0, res
     change them (a wait, an update) they are others: ``moment`` counts these, and nobody else's automation looks at the same moment.
     ``results`` are the names of the steps' results, where they are known already.
     """
-    answered = all(_is_answer(event) for event in automation.when)
+    # Behind events of several kinds a bare id is not readable at all, so any of them tells.
+    answered = _is_answer(automation.when[0])
     results = results_of(automation) if results is None else results
 
     def name(path: Path) -> str:
