@@ -34,7 +34,7 @@ class Kept(NamedTuple):
             # Of a large project the same few names come from other processes ten thousand times.
             noted=tuple([((sys.intern(what), sys.intern(of)), answer) for (what, of), answer in made.noted.items()]),
             groups=tuple([(sys.intern(code), sys.intern(group)) for code, group in made.groups]),
-            facts=made.facts.digest,
+            facts=made.digest,
         )
 
 

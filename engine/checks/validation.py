@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from engine.checks import ignore
 from engine.checks.cache import Cache, Row, Stamp, diagnostic, row_of
@@ -18,11 +17,11 @@ from engine.checks.registry import BY_CODE, CODES
 from engine.checks.report import Report, Texts
 from engine.checks.run import apply_severities, judge_codes
 from engine.checks.workers import Crew, worth
-from engine.checks.workshop import Fact, Made, Place, Plan
+from engine.checks.workshop import Group, Made, Place, Plan
 from engine.dsl.build.definition import STAGES
 from engine.dsl.diagnostics import Findings
 from engine.dsl.load import homeless
-from engine.dsl.others import Answer, Key, Others, hash_of
+from engine.dsl.others import Answer, Key, Others, Sealed, hash_of
 from engine.dsl.outline import Declared, gather
 from engine.model.definitions import Project
 
@@ -126,7 +125,7 @@ class Validation:
         for one in kept:
             self._findings.items += one.checked
         self._homes = {address: place[0] for (address, (place, _)), one in zip(plan.homes.items(), kept, strict=True) if one.seen.sound}
-        self._judge(crew, project, kept, sound=sound, anew=anew)
+        self._judge(crew, kept, sound=sound, anew=anew)
         return project
 
     def _adopt(self, document: _Document, made: Made) -> None:
@@ -153,32 +152,32 @@ class Validation:
                 return False
         return True
 
-    def _judge(self, crew: Crew, project: Project, kept: Sequence[Kept], *, sound: bool, anew: bool) -> None:
+    def _judge(self, crew: Crew, kept: Sequence[Kept], *, sound: bool, anew: bool) -> None:
         groups: dict[tuple[str, str], list[Kept]] = {}
         for one in sorted(kept, key=lambda one: one.seen.address):
             for key in dict.fromkeys(one.groups):
                 groups.setdefault(key, []).append(one)
+        todo: list[tuple[str, str, Group]] = []
         for (code, group), members in groups.items():
-            check = BY_CODE[code]
-            if check.whole and not sound:
+            if BY_CODE[code].whole and not sound:
                 continue
             name, digest = f"{code} {group}", members[0].facts
             if len(members) > 1:
                 digest = hash_of(" ".join([f"{one.seen.address} {one.facts}" for one in members]))
             earlier = self._earlier_judged.get(name)
             if not anew and earlier is not None and earlier[0] == digest:
-                found = [diagnostic(row) for row in earlier[1]]
+                self._judged[name] = earlier
+                self._findings.items += [diagnostic(row) for row in earlier[1]]
             else:
-                assert check.judge is not None
                 facts = [fact for one in members for fact in self._facts(crew, one.seen.address, (code, group))]
-                found = list(check.judge(group, facts, project))
+                todo.append((name, digest, (code, group, facts)))
+        for (name, digest, _), found in zip(todo, crew.judge([group for _, _, group in todo]), strict=True):
             self._judged[name] = [digest, [row_of(finding) for finding in found]]
             self._findings.items += found
 
-    def _facts(self, crew: Crew, address: str, key: tuple[str, str]) -> Iterator[Any]:
+    def _facts(self, crew: Crew, address: str, key: tuple[str, str]) -> Iterator[Sealed[object]]:
         made = self._made[address] if address in self._made else crew.fetch(address)
-        facts: tuple[Fact, ...] = made.facts.value
-        return (fact for code, group, fact in facts if (code, group) == key)
+        return (fact for group, fact in zip(made.groups, made.facts, strict=True) if group == key)
 
     def _save(self, project: str | None, report: Report) -> None:
         body = {

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.checks.cache import ChangedMeanwhileError
-from engine.checks.workshop import MOST_HELD, FileOutline, Made, Place, Plan, Workshop
+from engine.checks.workshop import MOST_HELD, FileOutline, Group, Made, Place, Plan, Workshop
+from engine.dsl.diagnostics import Diagnostic
 from engine.dsl.others import Others, Seen
 from engine.dsl.outline import Declared
 from engine.errors import SoundingError
@@ -101,6 +102,13 @@ class Crew:
                 found[me] += _read(answer)
         return found
 
+    def judge(self, groups: Sequence[Group]) -> list[list[Diagnostic]]:
+        if not self._remote:
+            return self._own.judge(groups)
+        many = len(self._remote)
+        parts = [iter(part) for part in self._portions("judge", [groups[me::many] for me in range(many)])]
+        return [next(parts[number % many]) for number in range(len(groups))]
+
     def fetch(self, address: str) -> Made:
         return self._own.fetch(address)
 
@@ -170,6 +178,7 @@ def _answer_all(workshop: Workshop, pipe: Connection) -> None:
         "begin": workshop.begin,
         "take": workshop.take,
         "build": workshop.build,
+        "judge": workshop.judge,
     }
     while True:
         method, argument = pipe.recv()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.checks import ignore
 from engine.checks.cache import ChangedMeanwhileError, digest_of
-from engine.checks.registry import CHECKS
+from engine.checks.registry import BY_CODE, CHECKS
 from engine.dsl import source
 from engine.dsl.blueprints import Blueprint
 from engine.dsl.build.bench import Bench
@@ -24,7 +24,7 @@ from engine.dsl.outline import Declared, Outline, outline
 from engine.model.definitions import Project
 
 Place = tuple[str, int]  # a document: its file, and its number there
-Fact = tuple[str, str, object]  # the check's code, the group, and the fact
+Group = tuple[str, str, Sequence[Sealed[object]]]  # the check's code, the name, and the facts
 MOST_HELD = 7_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
 
 
@@ -50,7 +50,8 @@ class Made:
     checked: tuple[Diagnostic, ...]
     noted: MappingT[Key, Answer]
     groups: tuple[tuple[str, str], ...]  # check and group of each fact
-    facts: Sealed[tuple[Fact, ...]]
+    facts: tuple[Sealed[object], ...]  # in the order of the groups
+    digest: str  # the hash of all that the facts follow from besides the project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,16 @@ class Workshop:
     def build(self, documents: Sequence[tuple[Place, Declared]]) -> list[Made]:
         return [self._build(place, declared, self._bench) for place, declared in documents]
 
+    def judge(self, groups: Sequence[Group]) -> list[list[Diagnostic]]:
+        """What the checks find in each group."""
+        return [self._judge(code, name, [fact.value for fact in facts]) for code, name, facts in groups]
+
+    def _judge(self, code: str, name: str, facts: Sequence[object]) -> list[Diagnostic]:
+        judge = BY_CODE[code].judge
+        assert judge is not None
+        assert self._project is not None
+        return list(judge(name, facts, self._project))
+
     def fetch(self, address: str) -> Made:
         """What comes of a document that need not be built for its own sake."""
         assert self._plan is not None
@@ -160,7 +171,7 @@ class Workshop:
         return outline(source.parse(data, name, findings)[0], findings)
 
     def _digest(self, place: Place, noted: MappingT[Key, Answer]) -> str:
-        """The hash of all that facts follow from besides the project: cheaper than one of the facts, and no less strict."""
+        # Cheaper than a hash of the facts, and no less strict.
         assert self._plan is not None
         name, number = place
         return hash_of(f"{self._plan.digests[name]} {number} {sorted(noted.items())}")
@@ -171,7 +182,7 @@ class Workshop:
         if isinstance(built.definition, Project):
             self._project = built.definition
         checked: list[Diagnostic] = []
-        facts: list[Fact] = []
+        facts: list[tuple[str, str, object]] = []
         if built.definition is not None and self._project is not None:
             for check in CHECKS:
                 if check.one is not None:
@@ -184,5 +195,6 @@ class Workshop:
             checked=tuple(checked),
             noted=built.noted,
             groups=tuple((code, group) for code, group, _ in facts),
-            facts=Sealed(tuple(facts), digest=self._digest(place, built.noted)),
+            facts=tuple(Sealed(fact, digest="") for _, _, fact in facts),
+            digest=self._digest(place, built.noted),
         )

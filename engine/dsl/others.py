@@ -46,6 +46,13 @@ def _packed(value: object) -> bytes:
     return b"".join(sink.pieces)
 
 
+class _Absent:
+    """In place of a value that is not here."""
+
+
+_ABSENT = _Absent()
+
+
 class Sealed(Generic[T]):
     """A value with the hash of what it says. It travels between processes as bytes that are read only when they are needed."""
 
@@ -53,12 +60,9 @@ class Sealed(Generic[T]):
 
     def __init__(self, value: T, digest: str | None = None) -> None:
         """``digest`` may be given where there is a hash of what the value follows from."""
-        self._value: T | None = value
-        self._blob: bytes | None = None
-        if digest is None:
-            self._blob = _packed(value)
-            digest = hash_of(self._blob)
-        self.digest = digest
+        self._value: T | _Absent = value
+        self._blob: bytes | None = None  # as it came from another process, until somebody reads it
+        self.digest = digest if digest is not None else hash_of(_packed(value))
 
     @classmethod
     def known_by(cls, digest: str) -> Sealed[T]:
@@ -69,25 +73,25 @@ class Sealed(Generic[T]):
 
     @property
     def is_empty(self) -> bool:
-        return self._blob is None and self._value is None
+        return self._blob is None and isinstance(self._value, _Absent)
 
     @property
     def value(self) -> T:
-        if self._value is None:
-            assert self._blob is not None
+        if self._blob is not None:
             self._value = pickle.loads(self._blob)  # made by this program a moment ago; never read from a file
-            self._blob = None  # one of both is enough
-        assert self._value is not None
+            self._blob = None
+        assert not isinstance(self._value, _Absent)
         return self._value
 
     def __getstate__(self) -> tuple[bytes | None, str]:
-        if self._blob is None and self._value is not None:
-            self._blob = _packed(self._value)
-        return self._blob, self.digest
+        blob = self._blob
+        if blob is None and not isinstance(self._value, _Absent):
+            blob = pickle.dumps(self._value, protocol=pickle.HIGHEST_PROTOCOL)
+        return blob, self.digest
 
     def __setstate__(self, state: tuple[bytes | None, str]) -> None:
         self._blob, self.digest = state
-        self._value = None
+        self._value = _ABSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
