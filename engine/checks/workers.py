@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.checks.cache import ChangedMeanwhileError
-from engine.checks.workshop import MOST_HELD, FileOutline, Group, Made, Place, Plan, Workshop
+from engine.checks.workshop import FileOutline, Group, Made, Place, Plan, Workshop
 from engine.dsl.diagnostics import Diagnostic
 from engine.dsl.others import Others, Seen
 from engine.dsl.outline import Declared
@@ -21,6 +21,7 @@ from engine.model.definitions import Project
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+_HELD_TOGETHER = 5_000  # files whose nodes all processes keep: fewer than one alone, since each has a memory of its own besides
 _WORTH = 600  # files to be read for which it is worth to begin other processes
 _PORTION = 250  # documents that are done between two answers
 _MOST = 8  # processes; more would wait for the one that gathers what they find
@@ -42,7 +43,7 @@ class Crew:
         if workers > 1:
             gc.freeze()  # what the collector does not touch stays shared between the processes
             for _ in range(workers):
-                self._remote.append(_Remote(root, MOST_HELD // workers, self._remote))
+                self._remote.append(_Remote(root, _HELD_TOGETHER // workers, self._remote))
 
     def __enter__(self) -> Crew:
         return self

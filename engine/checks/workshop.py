@@ -25,7 +25,7 @@ from engine.model.definitions import Project
 
 Place = tuple[str, int]  # a document: its file, and its number there
 Group = tuple[str, str, Sequence[Sealed[object]]]  # the check's code, the name, and the facts
-MOST_HELD = 7_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
+_MOST_HELD = 7_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Plan:
 @dataclass(slots=True)
 class Workshop:
     root: Path
-    most_held: int = MOST_HELD
+    most_held: int = _MOST_HELD
     _held: dict[str, list[Mapping | None]] = field(default_factory=dict)  # the documents of a file that are not built yet
     _plan: Plan | None = None
     _bench: Bench = field(default_factory=Bench)
