@@ -140,7 +140,7 @@ async def test_the_store_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     said = await refused(tmp_path, "--apply", "--store", f"sqlite:///{tmp_path}/file/store.db", *ANYWHERE)
     assert said.startswith(f"sounding: the store {tmp_path}/file/store.db cannot be opened: ")
-    assert said.endswith("Choose another place with --store")
+    assert said.endswith("choose another place with --store")
 
 
 async def test_the_store_is_some_other_file(tmp_path: Path) -> None:

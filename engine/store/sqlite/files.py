@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import RefusedError, StoreError
-from engine.store.sqlite.opening import connect, lock, migrate
+from engine.store.sqlite.opening import connect, lock, make_file, migrate
 from engine.store.sqlite.schema import VERSION
+from engine.store.sqlite.trouble import explain
 
 # What holds in every store, whatever the moment: each line is what is wrong, and how to find where.
 _INVARIANTS: tuple[tuple[str, str], ...] = (
@@ -136,14 +138,17 @@ def _set_aside(path: Path) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)  # of an earlier copy that was broken off
     try:
+        target.unlink(missing_ok=True)  # of an earlier copy that was broken off
+        os.close(make_file(target))
         # In one step: a copy in pieces begins again with every commit, and so never ends beside a busy daemon.
         with closing(connect(source, read_only=True)) as db, closing(sqlite3.connect(target)) as copy:
             db.backup(copy)
-    except sqlite3.Error as error:
-        target.unlink(missing_ok=True)
-        raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
+    except (OSError, sqlite3.Error) as error:
+        why = explain(target, error)
+        with contextlib.suppress(OSError):
+            target.unlink(missing_ok=True)
+        raise StoreError(f"{source} cannot be copied to {target}: {why}") from error
     _sync(target)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 from pathlib import Path
 from typing import IO
 
 from engine.errors import StoreError
 from engine.store.sqlite.schema import MIGRATIONS, VERSION
+from engine.store.sqlite.trouble import BESIDE, explain
+
+# A store holds personal data: its files are this user's alone, whatever the umask. SQLite gives its log the mode of the store.
+_FOLDER, _FILE = 0o700, 0o600
 
 
 def lock(path: Path) -> IO[str]:
@@ -16,10 +21,11 @@ def lock(path: Path) -> IO[str]:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise StoreError(f"the store {path} is no regular file. Choose another place with --store")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.with_name(path.name + ".lock").open("a+")
+        _make_folder(path.parent)
+        handle = os.fdopen(make_file(path.with_name(path.name + ".lock")), "a+")
+        _keep_private(path)
     except OSError as error:
-        raise StoreError(f"the store {path} cannot be opened: {error.strerror}. Choose another place with --store") from error
+        raise StoreError(f"the store {path} cannot be opened: {explain(path, error)}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -28,13 +34,32 @@ def lock(path: Path) -> IO[str]:
     return handle
 
 
+def make_file(path: Path) -> int:
+    """Open a file to write, and make it where it is not there, for this user alone; the descriptor. Raises OSError."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _FILE)
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=_FOLDER, exist_ok=True)
+
+
+def _keep_private(path: Path) -> None:
+    """Take from others what an earlier version, or a copy by hand, gave them."""
+    for suffix in BESIDE:
+        beside = path.with_name(path.name + suffix)
+        if beside.is_file() and (found := beside.stat()).st_mode & 0o077 and found.st_uid == os.geteuid():
+            beside.chmod(_FILE)
+
+
 def in_use(path: Path) -> bool:
     """Whether a process holds the store."""
     beside = path.with_name(path.name + ".lock")
     try:
         if not beside.exists():
             return False
-        with beside.open("a+") as handle:
+        with beside.open("r+") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -45,7 +70,9 @@ def in_use(path: Path) -> bool:
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     try:
-        mode = "ro" if read_only else "rwc"
+        if not read_only:
+            os.close(make_file(path))
+        mode = "ro" if read_only else "rw"
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         if not read_only:
             db.execute("PRAGMA journal_mode = WAL")
@@ -53,10 +80,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             db.execute("PRAGMA cache_size = -32000")
         db.execute("PRAGMA foreign_keys = ON")
         return db
-    except sqlite3.Error as error:
-        raise StoreError(
-            f"the store {path} cannot be opened: {error}. Is it a Sounding store, in a folder that you may write to?"
-        ) from error
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"the store {path} cannot be opened: {explain(path, error)}") from error
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
@@ -68,4 +93,4 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         for number in range(found, VERSION):
             db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
     except sqlite3.Error as error:
-        raise StoreError(f"the store {path} cannot be brought to format {VERSION}: {error}") from error
+        raise StoreError(f"the store {path} cannot be brought to format {VERSION}: {explain(path, error)}") from error

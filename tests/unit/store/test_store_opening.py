@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import os
+import re
+import resource
+import signal
 import sqlite3
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,8 +21,10 @@ import stored
 
 from engine.errors import RefusedError, StoreError, UsageError
 from engine.store.open import open_store, store_path
+from engine.store.sqlite.files import backup, restore
 from engine.store.sqlite.schema import VERSION
 from engine.store.sqlite.store import SqliteStore, read_only
+from engine.store.sqlite.trouble import explain
 
 
 async def test_every_commit_is_synced_and_readers_need_not_wait(tmp_path: Path) -> None:
@@ -69,13 +78,13 @@ def test_a_file_that_is_no_store_is_refused_untouched(tmp_path: Path) -> None:
 
 def test_a_store_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(StoreError, match=r"cannot be opened: .*\. Choose another place with --store"):
+    with pytest.raises(StoreError, match=rf"cannot be opened: .*\. {tmp_path}/file is no folder: choose another place with --store"):
         SqliteStore(tmp_path / "file" / "store.db")
 
 
 def test_a_folder_in_the_place_of_the_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "store.db").mkdir()
-    with pytest.raises(StoreError, match="cannot be opened: unable to open database file"):
+    with pytest.raises(StoreError, match=r"cannot be opened: .* That is a folder; a store is a file"):
         SqliteStore(tmp_path / "store.db")
 
 
@@ -92,10 +101,136 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_folder_without_permission_to_write_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with unprivileged(), pytest.raises(StoreError, match=r"cannot be opened: Permission denied\. Choose another place with --store"):
+def make_empty(path: Path) -> None:
+    asyncio.run(SqliteStore(path).close())
+
+
+@pytest.fixture
+def nobodys() -> Iterator[Path]:
+    """A folder of nobody's in one that everybody may look into, which pytest's are not."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        (folder := Path(made) / "data").mkdir()
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+        yield folder
+
+
+def test_a_folder_without_permission_to_write_is_refused_by_name_and_mode(nobodys: Path) -> None:
+    nobodys.chmod(0o500)
+    said = rf"Permission denied\. {nobodys} belongs to \w+ \(dr-x------\) and may not be written to by \w+: `chmod u\+rwX` it"
+    with unprivileged(), pytest.raises(StoreError, match=said):
+        SqliteStore(nobodys / "store.db")
+    nobodys.chmod(0o700)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("suffix", ["", "-wal", ".lock"])
+def test_a_store_that_somebody_else_made_names_the_file_its_owner_and_who_wants_it(suffix: str, nobodys: Path) -> None:
+    path = nobodys / "store.db"
+    make_empty(path)
+    for one in nobodys.iterdir():
+        os.chown(one, 65534, 65534)
+    theirs = path.with_name(path.name + suffix)
+    theirs.touch(mode=0o600)
+    os.chown(theirs, 0, 0)
+    said = rf"{theirs} belongs to root \(-rw-------\) and may not be written to by nobody: run this as root, `chown nobody` it, or choose"
+    with unprivileged(), pytest.raises(StoreError, match=said):
+        SqliteStore(path)
+
+
+def test_a_disk_that_is_full_or_read_only_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "store.db"
+    full = explain(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert re.match(rf"No space left on device\. The disk of {tmp_path} is full \([\d,]+ bytes are free\): make room there", full)
+    locked = explain(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    assert locked.startswith(f"Read-only file system. The file system of {tmp_path} is mounted read-only: mount it for writing")
+
+
+def test_a_start_on_a_disk_without_room_says_so(tmp_path: Path) -> None:
+    said = rf"the store {tmp_path}/store\.db cannot be .*: .*\. The disk of {tmp_path} .*make room"
+    with no_room(), pytest.raises(StoreError, match=said):
         SqliteStore(tmp_path / "store.db")
+
+
+@contextlib.contextmanager
+def no_room() -> Iterator[None]:
+    """No file of this process may grow at all: every write fails, as on a disk without room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+# -- who may read it -------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def mode(path: Path) -> str:
+    return oct(stat.S_IMODE(path.stat().st_mode))
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: mode(path) for path in folder.iterdir()}
+
+
+def for_all_to_read(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.chmod(0o644)
+
+
+async def test_a_store_its_log_its_lock_and_its_folder_are_its_users_alone(tmp_path: Path) -> None:
+    with usual_umask():
+        store = SqliteStore(tmp_path / "deep" / "data" / "store.db")
+    await store.write(lambda tx: tx.put_setting("k", "v"))
+    assert modes(tmp_path / "deep") == {"data": "0o700"}
+    files = ("store.db", "store.db-wal", "store.db-shm", "store.db.lock")
+    assert modes(store.path.parent) == dict.fromkeys(files, "0o600")
+    await store.close()
+
+
+async def test_a_store_that_others_could_read_is_taken_back_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    await SqliteStore(path).close()
+    with closing(sqlite3.connect(path)) as left:  # as after a crash: the log is there
+        left.execute("SELECT 1 FROM setting").fetchall()
+        for_all_to_read(tmp_path)
+        store = SqliteStore(path)
+    await store.write(lambda tx: tx.put_setting("k", "v"))
+    assert set(modes(tmp_path).values()) == {"0o600"}
+    await store.close()
+
+
+def test_a_folder_that_was_there_keeps_the_rights_that_its_owner_gave_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    make_empty(tmp_path / "store.db")
+    assert mode(tmp_path) == "0o750"
+
+
+def test_a_backup_is_its_users_alone_and_so_is_a_store_put_back(tmp_path: Path) -> None:
+    path, copy = tmp_path / "store.db", tmp_path / "copy.db"
+    make_empty(path)
+    with usual_umask():
+        backup(path, copy)
+        copy.chmod(0o644)
+        restore(path, copy)
+        backup(path, tmp_path / "again.db")
+    assert [mode(tmp_path / name) for name in ("store.db", "store.db.lock", "again.db", "store.db.replaced-1")] == ["0o600"] * 4
+
+
+# -- what is no store ---------------------------------------------------------------------------------------------------
 
 
 async def test_a_refused_opening_leaves_the_store_free(tmp_path: Path) -> None:
