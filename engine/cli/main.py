@@ -25,6 +25,7 @@ VERBS: Mapping[str, str] = {
     "run": "Run the daemon: events in, invitations, tickets and messages out.",
     "decide": "Print which automations hold for each event of a file.",
     "runs": "List, show, cancel and retry the runs of automations.",
+    "inbox": "List, replay or drop what came in and was set aside.",
     "outbox": "List, retry or drop what is waiting, in doubt or given up.",
     "pause": "Hold sending back.",
     "resume": "Let it go on.",

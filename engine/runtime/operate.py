@@ -16,7 +16,9 @@ from engine.dsl.nearest import did_you_mean
 from engine.errors import RefusedError, UsageError
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.feedback import InvitationState
-from engine.store.protocol import EVERYTHING, Pause, Transaction
+from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaError, decode
+from engine.runtime.people import event_part
+from engine.store.protocol import EVERYTHING, Incoming, Pause, Transaction, Unread
 
 CONNECTION = "connection."
 _AGAIN = frozenset({DeliveryState.DEAD, DeliveryState.UNKNOWN, DeliveryState.DROPPED})
@@ -104,4 +106,46 @@ def _each(tx: Transaction, ids: Sequence[int], states: frozenset[DeliveryState],
     return {"done": done, "refused": refused}
 
 
-OPERATIONS: Mapping[str, Operation] = {"pause": pause, "resume": resume, "retry": retry, "drop": drop}
+def replay(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
+    """Decide events (``events``) that were set aside once more, and read requests (``unread``) again that were not understood."""
+    done = tx.replay(said["events"])
+    refused = {str(seq): "there is no such event, or it is not set aside" for seq in said["events"] if seq not in done}
+    found = {row.id: row for row in tx.unread(said["unread"], len(said["unread"]))}
+    read: list[int] = []
+    for id_ in said["unread"]:
+        why = _read_again(tx, found[id_], now) if id_ in found else "there is no such request"
+        if why is None:
+            read.append(id_)
+        else:
+            refused[f"u{id_}"] = why
+    tx.forget_unread(read)
+    return {"done": [*done, *(f"u{id_}" for id_ in read)], "refused": refused}
+
+
+def _read_again(tx: Transaction, row: Unread, now: dt.datetime) -> str | None:
+    """The reason why not, where it is not understood now either."""
+    if row.door != "/events":
+        return f"what came through {row.door} is sent again by its system"
+    try:
+        events = decode(row.body, row.headers.get("content-type", ""), row.headers, row.at)
+    except (MalformedEventError, UnsupportedMediaError) as error:
+        return str(error)
+    tx.accept([Incoming(event=event, part=event_part(event.source, event.id, event.data)) for event in events], now)
+    return None
+
+
+def forget(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
+    """Let go of requests (``unread``) that were not understood."""
+    there = [row.id for row in tx.unread(said["unread"], len(said["unread"]))]
+    tx.forget_unread(there)
+    return {"done": sorted(there), "refused": {f"u{id_}": "there is no such request" for id_ in said["unread"] if id_ not in there}}
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "pause": pause,
+    "resume": resume,
+    "retry": retry,
+    "drop": drop,
+    "replay": replay,
+    "forget": forget,
+}

@@ -11,7 +11,7 @@ import structlog
 from engine.clock import Clock
 from engine.connections.rates import Rate
 from engine.deploy.versions import Version, Versions, apply
-from engine.errors import RefusedError
+from engine.errors import RefusedError, StoreBusyError
 from engine.model.delivery import Adapter, Delivery, Repeat
 from engine.model.events import Event
 from engine.model.runs import Run
@@ -21,9 +21,11 @@ from engine.runtime.operate import OPERATIONS
 from engine.runtime.people import event_part, part_of
 from engine.runtime.steering import cancel_run, retry_run
 from engine.runtime.turn import TurnReport, run_turn
-from engine.store.protocol import Deployment, Incoming, NewDelivery, Store, Transaction
+from engine.store.protocol import Deployment, Incoming, NewDelivery, Store, Transaction, Unread
 
 AT_ONCE = 32  # deliveries of a connection under way, where it has no limit of its own
+MAX_ENTERING = 10_000  # events on their way to the disk; beyond that senders are told to come back, before memory grows
+MAX_UNREAD = 16 << 20  # bytes of requests that were not understood; beyond it the oldest go
 _IDLE = 60.0  # seconds between looks at the timers when none is due sooner
 _RETRY = 1.0  # seconds to wait where a turn failed
 _log = structlog.get_logger("runtime")
@@ -50,6 +52,7 @@ class Service:
         self._seed = seed
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._entering = 0  # events that are not on disk yet
         self._stopping = False
 
     @property
@@ -121,7 +124,16 @@ class Service:
         return self.public_url.rstrip("/") + f"/s/{token}"
 
     async def accept(self, events: Sequence[Event]) -> list[bool]:
-        """Returns once the events are on disk; False for each that was accepted before."""
+        """Returns once the events are on disk; False for each that was accepted before. Raises StoreBusyError where too many are under way."""
+        if self._entering and self._entering + len(events) > MAX_ENTERING:
+            raise StoreBusyError(f"{self._entering:,} events are on their way to the disk; try again in a moment")
+        self._entering += len(events)
+        try:
+            return await self._accept(events)
+        finally:
+            self._entering -= len(events)
+
+    async def _accept(self, events: Sequence[Event]) -> list[bool]:
         incoming = [Incoming(event=event, part=event_part(event.source, event.id, event.data)) for event in events]
         received = self.clock.now()
         fresh = await self.store.write(lambda tx: tx.accept(incoming, received), urgent=True)
@@ -131,6 +143,11 @@ class Service:
         if new:
             self.wake()
         return fresh
+
+    async def keep_unread(self, door: str, headers: Mapping[str, str], body: bytes, reason: str) -> None:
+        """Keep what could not be understood, within a quota. Returns once it is on disk."""
+        row = Unread(at=self.clock.now(), door=door, headers=headers, body=body, reason=reason)
+        await self.store.write(lambda tx: tx.keep_unread(row, most=MAX_UNREAD), urgent=True)
 
     async def operate(self, name: str, said: Mapping[str, object]) -> dict[str, object]:
         """Carry out one of OPERATIONS. Raises what it raises."""

@@ -164,6 +164,18 @@ class Pause:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A request that came through an open door and could not be understood."""
+
+    id: int = 0
+    at: dt.datetime
+    door: str  # /events, /hooks/CONNECTION
+    headers: Mapping[str, str]  # those that say what the body is; no token
+    body: bytes
+    reason: str
+
+
 class Transaction(Protocol):
     def attempt(self) -> AbstractContextManager[None]:
         """A part that is undone where it raises, while the rest of the transaction stands. StoreError where the disk refuses."""
@@ -183,6 +195,19 @@ class Transaction(Protocol):
         """Events that were quarantined or parked, with why; newest first."""
         ...
 
+    def replay(self, seqs: Iterable[int]) -> list[int]:
+        """Events that were set aside wait to be decided again; which of them."""
+        ...
+
+    def keep_unread(self, row: Unread, *, most: int) -> None:
+        """Keep it; the oldest go where all bodies together are more than ``most`` bytes."""
+        ...
+
+    def unread(self, ids: Iterable[int] | None, limit: int) -> list[Unread]:
+        """Newest first; all of them where no ids are given."""
+        ...
+
+    def forget_unread(self, ids: Iterable[int]) -> None: ...
     def settle(self, outcomes: Sequence[Settled]) -> None: ...
 
     # objects

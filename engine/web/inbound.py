@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,10 +28,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Inbox(Protocol):
-    """What the doors need of the runtime; both return when it is on disk."""
+    """What the doors need of the runtime; each returns when it is on disk."""
 
     async def accept(self, events: Sequence[Event]) -> list[bool]: ...
     async def accept_hook(self, connection: str, key: str, hook: Mapping[str, object]) -> bool: ...
+    async def keep_unread(self, door: str, headers: Mapping[str, str], body: bytes, reason: str) -> None: ...
 
 
 class DeskHooks(Protocol):
@@ -111,7 +112,13 @@ class InboundApp:
             hint = "send `Authorization: Bearer …` with the token of an `events` connection"
             raise _AnsweredError(401, hint, {"www-authenticate": "Bearer"})
         body = await _body(scope, receive, "; send smaller batches")
-        events = decode(body, headers.get("content-type", ""), headers, self._clock.now())
+        try:
+            events = decode(body, headers.get("content-type", ""), headers, self._clock.now())
+        except (MalformedEventError, UnsupportedMediaError) as error:
+            # Its sender was let in: what it meant may be found out, and replayed, when somebody looks.
+            told = {name: value for name, value in headers.items() if name == "content-type" or name.startswith("ce-")}
+            await self._inbox.keep_unread(_EVENTS, told, body, str(error))
+            raise
         if len(events) > MAX_BATCH:
             raise _AnsweredError(413, f"a batch has at most {MAX_BATCH:,} events; send smaller batches")
         fresh = await self._inbox.accept(events)
@@ -134,7 +141,12 @@ class InboundApp:
         form = _form(await _body(scope, receive))
         if form is None or not has_token(form, expected):
             raise _AnsweredError(401, "the application token is not the one of this connection")
-        hook = parse_hook(form)
+        try:
+            hook = parse_hook(form)
+        except MalformedHookError as error:
+            kept = urlencode([(field, value) for field, value in form if not field.startswith("auth[")]).encode()
+            await self._inbox.keep_unread(_HOOKS + name, {"content-type": "application/x-www-form-urlencoded"}, kept, str(error))
+            raise
         await self._inbox.accept_hook(name, hook.key, hook.as_json())
         return 200, {}
 

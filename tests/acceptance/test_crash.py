@@ -7,10 +7,10 @@ from pathlib import Path
 from crashes import CrashRun
 from daemon_process import world
 
-KILLS = 10
+KILLS = 15
 
 
-async def test_ten_kills_lose_nothing_that_was_acknowledged_and_double_nothing(tmp_path: Path) -> None:
+async def test_fifteen_kills_lose_nothing_that_was_acknowledged_and_double_nothing(tmp_path: Path) -> None:
     async with world(tmp_path / "project") as made:
         run = CrashRun(made, seed=7, folder=tmp_path / "left")
         await run.play(KILLS)

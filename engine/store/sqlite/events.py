@@ -9,7 +9,7 @@ from typing import Any
 from orjson import loads
 
 from engine.model.events import Event
-from engine.store.protocol import EventState, Incoming, Settled, Timer, Waiting
+from engine.store.protocol import EventState, Incoming, Settled, Timer, Unread, Waiting
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, micros
 
 _EVENT = "seq, part, source, id, type, time, data, outcome, subjects, depth"
@@ -70,6 +70,36 @@ class EventRows(Rows):
             (int(EventState.QUARANTINED), int(EventState.PARKED), limit),
         )
         return [(_waiting(row[:-2]), Settled(seq=row[0], state=EventState(row[-2]), note=row[-1])) for row in rows]
+
+    def replay(self, seqs: Iterable[int]) -> list[int]:
+        found: list[int] = []
+        for some in chunks(dict.fromkeys(seqs)):
+            sql = f"UPDATE event SET state = 0, note = NULL WHERE seq IN ({marks(some)}) AND state IN (?, ?) RETURNING seq"
+            found += [seq for (seq,) in self.db.execute(sql, (*some, int(EventState.QUARANTINED), int(EventState.PARKED)))]
+        return sorted(found)
+
+    def keep_unread(self, row: Unread, *, most: int) -> None:
+        self.db.execute(
+            "INSERT INTO unread (at, door, headers, body, reason) VALUES (?,?,?,?,?)",
+            (micros(row.at), row.door, dumps(row.headers), row.body, row.reason),
+        )
+        self.db.execute(
+            "DELETE FROM unread WHERE id <= (SELECT max(id) FROM"
+            " (SELECT id, sum(length(body)) OVER (ORDER BY id DESC) AS held FROM unread) WHERE held > ?)",
+            (most,),
+        )
+
+    def unread(self, ids: Iterable[int] | None, limit: int) -> list[Unread]:
+        wanted = None if ids is None else list(ids)
+        some = "" if wanted is None else f" WHERE id IN ({marks(wanted)})"
+        sql = f"SELECT id, at, door, headers, body, reason FROM unread{some} ORDER BY id DESC LIMIT ?"
+        return [
+            Unread(id=id_, at=instant(at), door=door, headers=loads(headers), body=body, reason=reason)
+            for id_, at, door, headers, body, reason in self.db.execute(sql, (*(wanted or ()), limit))
+        ]
+
+    def forget_unread(self, ids: Iterable[int]) -> None:
+        self.db.executemany("DELETE FROM unread WHERE id = ?", [(id_,) for id_ in ids])
 
     def settle(self, outcomes: Sequence[Settled]) -> None:
         self.db.executemany(

@@ -13,7 +13,7 @@ import pytest
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Invitation, InvitationState
-from engine.store.protocol import Deployment, EventState, Incoming, NewDelivery, Settled, Store, Timer
+from engine.store.protocol import Deployment, EventState, Incoming, NewDelivery, Settled, Store, Timer, Unread, Work
 from engine.store.sqlite.store import SqliteStore
 
 NOON = dt.datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=dt.UTC)
@@ -319,3 +319,13 @@ async def test_the_newest_deployment_is_told_with_and_without_its_definitions(st
     assert older is not None
     assert (newest.id, newest.bodies) == (second, {"survey.a": "new", "survey.b": "same"})
     assert (older.id, older.bodies, older.commit) == (first, {"survey.a": "old", "survey.b": "same"}, "abc")
+
+
+async def test_unread_requests_are_kept_up_to_a_quota_and_the_oldest_go(store: Store) -> None:
+    def keep(size: int) -> Work[None]:
+        return lambda tx: tx.keep_unread(Unread(at=NOON, door="/events", headers={}, body=b"x" * size, reason="no JSON"), most=160)
+
+    for size in (40, 40, 30, 100, 30):
+        await store.write(keep(size))
+    kept = await store.read(lambda tx: tx.unread(None, 10))
+    assert [len(row.body) for row in kept] == [30, 100, 30]

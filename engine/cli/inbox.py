@@ -1,0 +1,97 @@
+"""`sounding inbox`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from engine.cli.operate import operate
+from engine.cli.options import format_option, project_option, store_option
+from engine.errors import StoreError
+
+MAX_LISTED = 10_000
+
+
+@click.group("inbox")
+def command() -> None:
+    """What came in and was set aside: events that could not be decided, requests that could not be read."""
+
+
+@command.command("list")
+@project_option
+@store_option
+@format_option("text", "json")
+@click.option("--limit", type=click.IntRange(1, MAX_LISTED), default=100, help="How many of each, newest first.")
+def list_(project: Path, store: str, format_: str, limit: int) -> int:
+    """List set-aside events by number, and unread requests as uNUMBER, with the reason.
+
+    Quarantined: the data do not fit the contract. Parked: the engine failed at it. Unread: the sender was let in, but the body was no
+    event; of these the newest 16 MiB are kept.
+    """
+    from engine.store.open import store_path
+    from engine.store.sqlite.store import read_only
+
+    path = store_path(store, project)
+    if not os.path.exists(path):
+        raise StoreError(f"there is no store at {path}. Run `sounding apply` first, or name one with --store")
+    aside, unread = read_only(path, lambda tx: (tx.set_aside(limit), tx.unread(None, limit)))
+    rows = [
+        {
+            "id": str(waiting.seq),
+            "state": settled.state.name.lower(),
+            "what": f"{waiting.event.type} {waiting.event.source} {waiting.event.id}",
+            "reason": (settled.note or "").strip().rpartition("\n")[2],
+        }
+        for waiting, settled in aside
+    ]
+    rows += [{"id": f"u{row.id}", "state": "unread", "what": f"{row.door} {len(row.body)} bytes", "reason": row.reason} for row in unread]
+    if format_ == "json":
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    for row in rows:
+        click.echo(f"{row['id']:>7}  {row['state']:<11}  {row['what']}  {row['reason']}")
+    click.echo(f"{len(rows)} set aside", err=True)
+    return 0
+
+
+@command.command("replay")
+@click.argument("ids", nargs=-1, required=True)
+@project_option
+@store_option
+def replay(ids: tuple[str, ...], project: Path, store: str) -> int:
+    """Decide set-aside events once more, and read requests again. Exit 1 where one could not be."""
+    events, unread = _ids(ids)
+    return _say(operate("replay", {"events": events, "unread": unread}, project, store), len(ids))
+
+
+@command.command("drop")
+@click.argument("ids", nargs=-1, required=True)
+@project_option
+@store_option
+def drop(ids: tuple[str, ...], project: Path, store: str) -> int:
+    """Let go of unread requests. An accepted event stays: what was acknowledged is kept."""
+    events, unread = _ids(ids)
+    if events:
+        raise click.UsageError("an accepted event is kept; only unread requests, as u3, can be dropped")
+    return _say(operate("forget", {"unread": unread}, project, store), len(ids))
+
+
+def _ids(given: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """Numbers of events and of unread requests."""
+    for one in given:
+        if not one.removeprefix("u").isdecimal():
+            raise click.UsageError(f"`{one}` is no number that `inbox list` prints, as 17 or u3")
+    return [int(one) for one in given if not one.startswith("u")], [int(one[1:]) for one in given if one.startswith("u")]
+
+
+def _say(done: dict[str, object], wanted: int) -> int:
+    refused, changed = done["refused"], done["done"]
+    assert isinstance(refused, dict)
+    assert isinstance(changed, list)
+    for id_, why in refused.items():
+        click.echo(f"{id_}: {why}", err=True)
+    click.echo(f"{len(changed)} of {wanted}")
+    return 1 if refused else 0
