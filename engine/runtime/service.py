@@ -124,7 +124,10 @@ class Service:
         return self.public_url.rstrip("/") + f"/s/{token}"
 
     async def accept(self, events: Sequence[Event]) -> list[bool]:
-        """Returns once the events are on disk; False for each that was accepted before. Raises StoreBusyError where too many are under way."""
+        """Returns once the events are on disk; False for each that was accepted before.
+
+        Raises StoreBusyError where too many are under way.
+        """
         if self._entering and self._entering + len(events) > MAX_ENTERING:
             raise StoreBusyError(f"{self._entering:,} events are on their way to the disk; try again in a moment")
         self._entering += len(events)
