@@ -8,7 +8,7 @@ from engine.errors import RefusedError
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, Project, Step, Survey
 from engine.model.span import Span
 
-_ACTIONS = frozenset({"ticket", "email", "webhook", "update", "emit", "if", "stop", "wait", "wait_for"})
+_ACTIONS = frozenset({"ticket", "email", "webhook", "update", "emit", "ask", "if", "stop", "wait", "wait_for"})
 _UNHEARD = frozenset({"delivered", "bounced", "opened", "started", "edited", "unsubscribed"})  # of an invitation: nothing says so yet
 _USES = frozenset({"smtp", "zendesk", "bitrix24", "webhook", "events"})
 

@@ -30,12 +30,15 @@ def language_of(scope: Scope, definitions: Definitions) -> str:
 
 
 def invitation_email(
-    definitions: Definitions, cadence: Cadence, scope: Scope, link: str, key: str, *, reminder: bool = False
+    definitions: Definitions, asks: Cadence | Step, scope: Scope, link: str, key: str, *, reminder: bool = False
 ) -> EmailRequest:
-    """The invitation's mail, or a reminder's. Raises NoAddressError."""
-    named = cadence.remind.template if reminder and cadence.remind is not None else None
-    name = named or cadence.invite
-    template = definitions.templates.get(name) if name is not None else bundled.invitation()
+    """The mail of an invitation, of a cadence or of a step, or a reminder's. Raises NoAddressError."""
+    name: object
+    if isinstance(asks, Step):
+        name = asks.content.get("invite")
+    else:
+        name = (asks.remind.template if reminder and asks.remind is not None else None) or asks.invite
+    template = definitions.templates.get(name) if isinstance(name, str) else bundled.invitation()
     return _email(definitions, template or bundled.invitation(), {**scope, "link": link}, key)
 
 

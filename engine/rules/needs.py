@@ -51,7 +51,7 @@ def of_step(step: Step, definitions: Definitions, sure: Needs) -> Needs:
     guard = roots(step.condition.term) & sure if step.condition is not None else _NONE
     if step.action == "update":
         return guard | frozenset(step.content) | _words(templates_of(step.content), definitions, sure)
-    name = step.content.get("template")
+    name = step.content.get("invite" if step.action == "ask" else "template")
     message = definitions.templates.get(name) if isinstance(name, str) else None
     return guard | _words([*templates_of(step.content), *_message(message)], definitions, sure)
 

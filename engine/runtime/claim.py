@@ -110,7 +110,7 @@ def _recheck(tx: Transaction, versions: Versions, current: Version, row: Deliver
     if row.action == "fetch":
         return Claimed(delivery=row)
     if row.action in ("invite", "remind"):
-        return _invitation(tx, current, row, known)
+        return _invitation(tx, versions, current, row, known)
     # What an automation began stays with its version.
     version = versions.get(tx, row.deployment)
     scope, reason = _scope(version, row, known)
@@ -166,26 +166,31 @@ def give_up(tx: Transaction, row: Delivery, state: DeliveryState, reason: str) -
         tx.save_invitation(replace(invitation, state=InvitationState.DROPPED, reason=reason))
 
 
-def _invitation(tx: Transaction, version: Version, row: Delivery, known: _Known) -> Claimed | None:
-    """An invitation follows the newest version until it is sent; a reminder is one more message of an invitation that was."""
+def _invitation(tx: Transaction, versions: Versions, current: Version, row: Delivery, known: _Known) -> Claimed | None:
+    """An invitation follows the newest version until it is sent, that of a step the version of its run; the policy is the current one.
+
+    A reminder is one more message of an invitation that was sent.
+    """
+    name, _, at = row.origin.partition("/")
+    version = versions.get(tx, row.deployment) if at else current
     invitation, now = known.invitations[row.invitation or ""], known.now
     scope, reason = _scope(version, row, known)
     if reason is not None:
         give_up(tx, row, DeliveryState.DROPPED, reason)
         return None
-    cadence = version.definitions.cadences[invitation.cadence]
-    rules, asking = version.rules.eligibility, _asking(version, cadence, row, invitation)
+    cadence = version.definitions.cadences[invitation.cadence] if not at else None
+    rules, asking = current.rules.eligibility, _asking(version, cadence, row, invitation)
 
     def ledger(group: str) -> list[Asked]:
         return tx.asked(group, now - rules.lookback)
 
     verdict = rules.may_send(asking, invitation, scope, row.subjects, ledger, now)
-    if row.message and invitation.state is InvitationState.PLANNED and cadence.remind is not None:
+    if row.message and invitation.state is InvitationState.PLANNED and cadence is not None and cadence.remind is not None:
         verdict = Verdict("its invitation is not out yet", cadence.remind.every.after(now, version.zone, version.definitions.project.works))
-    elif row.message and (cadence.remind is None or row.message > cadence.remind.max):
-        verdict = Verdict(f"cadence.{cadence.name} reminds no more")
-    elif verdict.allowed and version.definitions.project.frequency and not row.message:
-        verdict = _after_rivals(tx, version, row, known, (asking, scope), ledger)
+    elif row.message and (cadence is None or cadence.remind is None or row.message > cadence.remind.max):
+        verdict = Verdict(f"{name} reminds no more")
+    elif verdict.allowed and current.definitions.project.frequency and not row.message:
+        verdict = _after_rivals(tx, current, row, known, (asking, scope), ledger)
     if verdict.until is not None:
         tx.postpone(row, verdict.until, verdict.reason or "")
         return None
@@ -203,17 +208,18 @@ def _invitation(tx: Transaction, version: Version, row: Delivery, known: _Known)
     fixed = replace(
         invitation,
         deployment=version.number,
-        survey=cadence.survey,
+        survey=asking.survey,
         channel=USES[connection.use].channel if connection is not None else None,
         language=language_of(scope, version.definitions),
     )
     tx.save_invitation(fixed)
-    return Claimed(delivery=row, version=version, scope=scope, cadence=cadence, invitation=fixed, token=token)
+    step = version.rules.flow(name.removeprefix("automation.")).nodes[at].step if at else None
+    return Claimed(delivery=row, version=version, scope=scope, cadence=cadence, step=step, invitation=fixed, token=token)
 
 
-def _plan_reminder(tx: Transaction, version: Version, cadence: Cadence, row: Delivery, now: dt.datetime) -> None:
+def _plan_reminder(tx: Transaction, version: Version, cadence: Cadence | None, row: Delivery, now: dt.datetime) -> None:
     """The next message, from when this one is claimed: where it is never known to have arrived, the reminder is the retry."""
-    remind, number = cadence.remind, row.message + 1
+    remind, number = cadence.remind if cadence is not None else None, row.message + 1
     if remind is None or number > remind.max:
         return
     next_one = replace(
@@ -228,11 +234,11 @@ def _plan_reminder(tx: Transaction, version: Version, cadence: Cadence, row: Del
     tx.enqueue([NewDelivery(delivery=next_one, due=remind.every.after(now, version.zone, version.definitions.project.works))])
 
 
-def _asking(version: Version, cadence: Cadence, row: Delivery, invitation: Invitation) -> Asking:
+def _asking(version: Version, cadence: Cadence | None, row: Delivery, invitation: Invitation) -> Asking:
     connection = version.definitions.project.connections.get(row.connection)
     return Asking(
         cadence=cadence,
-        survey=cadence.survey,
+        survey=cadence.survey if cadence is not None else invitation.survey,
         channel=(USES[connection.use].channel if connection is not None else None) or row.connection,
         part=row.part,
         invitation=invitation.id,

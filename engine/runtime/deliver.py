@@ -263,9 +263,10 @@ class Courier:
             return FetchRequest(key=delivery.key, hook=delivery.payload)
         assert item.version is not None
         assert item.scope is not None
-        if item.cadence is not None:
+        asks = item.cadence or item.step
+        if item.invitation is not None and asks is not None:
             assert item.token is not None
             words, link = item.version.definitions, self._link(item.token)
-            return invitation_email(words, item.cadence, item.scope, link, delivery.key, reminder=delivery.message > 0)
+            return invitation_email(words, asks, item.scope, link, delivery.key, reminder=delivery.message > 0)
         assert item.step is not None
         return step_request(item.version.definitions, item.step, item.scope, delivery.key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,14 +15,15 @@ from engine.model.definitions import Cadence, EventType
 from engine.model.delivery import Delivery
 from engine.model.events import Event, Record
 from engine.model.feedback import Invitation, InvitationState
-from engine.model.runs import Delivered, Outcome
+from engine.model.runs import Delivered, Outcome, Replied, Skipped
 from engine.model.texts import Template
 from engine.model.types import Type, object_type
 from engine.rules.eligibility import address_for
 from engine.rules.facts import conform
 from engine.rules.flow import Act
 from engine.runtime.people import People
-from engine.store.protocol import Incoming, NewDelivery, Settled, Transaction
+from engine.schedule.durations import Duration
+from engine.store.protocol import Incoming, NewDelivery, Settled, Told, Transaction
 
 OWN_SOURCE = "sounding"
 
@@ -101,6 +102,8 @@ def carry_out(case: Case, act: Act, batch: Batch) -> Outcome | None:
             _update(case, act, batch)
         case "emit":
             _emit(case, act, batch)
+        case "ask":
+            return _ask(case, act, batch)
         case action:
             raise AssertionError(f"no way to carry out {action}")
     return Delivered(act.at)
@@ -173,7 +176,7 @@ def invite(case: Case, cadence: Cadence, batch: Batch) -> str | None:
     """Plan an invitation; the reason why not, where nothing reaches the contact."""
     contact, zone, works = case.records["contact"], case.version.zone, case.version.definitions.project.works
     due = max(cadence.after.after(case.time, zone, works) if cadence.after is not None else case.time, case.now)
-    connection = reaching(case.version, cadence, contact.data)
+    connection = reaching(case.version, cadence.via, contact.data)
     if connection is None:
         if due <= case.now:
             return "no address for " + " or ".join(cadence.via)
@@ -215,6 +218,70 @@ def invite(case: Case, cadence: Cadence, batch: Batch) -> str | None:
     return None
 
 
+def _ask(case: Case, act: Act, batch: Batch) -> Outcome:
+    """Plan an invitation that a step asks for. Its id is known at once; what becomes of it is told to the run."""
+    content, version = act.step.content, case.version
+    contact, survey, after, expires, via = (
+        case.records.get("contact"),
+        content["survey"],
+        content.get("after"),
+        content.get("expires"),
+        content.get("via") or tuple(version.definitions.project.connections),
+    )
+    assert isinstance(survey, str)
+    assert isinstance(via, tuple)
+    if contact is None or case.event is None:
+        return Skipped(act.at, "no contact")
+    works = version.definitions.project.works
+    due = after.after(case.now, version.zone, works) if isinstance(after, Duration) else case.now
+    connection = reaching(version, via, contact.data)
+    if connection is None:
+        return Skipped(act.at, f"no address for {' or '.join(via)}")
+    key = case.key(act.origin)
+    invitation = Invitation(
+        id=key,
+        part=contact.part,
+        contact=contact.key,
+        survey=survey,
+        cadence="",
+        deployment=version.number,
+        event=case.event,
+        subjects=case.subjects,
+        state=InvitationState.PLANNED,
+        due=due,
+        lifetime=expires.seconds(due, version.zone, works) if isinstance(expires, Duration) else None,
+    )
+    delivery = Delivery(
+        id=0,
+        part=contact.part,
+        key=key,
+        action="invite",
+        connection=connection,
+        origin=act.origin,
+        deployment=version.number,
+        event=case.event,
+        contact=contact.key,
+        invitation=key,
+        answer=None,
+        subjects=case.subjects,
+        payload=case.own,
+        respondent=True,
+        run=case.run,
+    )
+    batch.invitations.append(invitation)
+    batch.deliveries.append(NewDelivery(delivery=delivery, due=due))
+    return Delivered(act.at, {"id": key})
+
+
+def tell_asker(tx: Transaction, invitation: Invitation, verb: str) -> None:
+    """The run whose step asked for an invitation hears what became of it."""
+    if invitation.cadence:
+        return
+    row = tx.delivery(invitation.id)
+    if row is not None and row.run is not None:
+        tx.tell([Told(run=row.run, what=Replied(row.position, verb))])
+
+
 def cancel(tx: Transaction, case: Case, cadence: Cadence, event_type: str, batch: Batch) -> None:
     """Take back invitations that nobody has begun to send: those about the event's own object, or about nothing of its kind."""
     contact, reason = case.records.get("contact"), f"cancelled by {event_type}"
@@ -234,10 +301,10 @@ def cancel(tx: Transaction, case: Case, cadence: Cadence, event_type: str, batch
             tx.save_invitation(replace(stored, state=InvitationState.DROPPED, reason=reason))
 
 
-def reaching(version: Version, cadence: Cadence, contact: Mapping[str, Any]) -> str | None:
-    """The first connection of a cadence that has an address of the contact."""
+def reaching(version: Version, via: Sequence[str], contact: Mapping[str, Any]) -> str | None:
+    """The first of several connections that has an address of the contact."""
     connections = version.definitions.project.connections
-    for name in cadence.via:
+    for name in via:
         channel = USES[connections[name].use].channel
         if channel is not None and address_for(channel, contact) is not None:
             return name

@@ -14,7 +14,7 @@ from engine.model.feedback import Answer, Invitation, InvitationState
 from engine.respond.session import Accepted, Opened, State
 from engine.respond.tokens import digest, well_formed
 from engine.rules.facts import hydrate
-from engine.runtime.effects import own_event
+from engine.runtime.effects import own_event, tell_asker
 from engine.store.protocol import Store, Transaction
 
 Recorded = Literal["recorded", "answered", "expired"]
@@ -112,6 +112,7 @@ class StoredRespondents:
         data = {"answers": dict(said.values), "invitation": asked}
         event = own_event(f"survey.{invitation.survey}.answered", invitation.id, now, data, invitation.subjects, invitation.part)
         tx.accept([event], now)
+        tell_asker(tx, invitation, "answered")
         return "recorded"
 
 

@@ -116,6 +116,7 @@ def _done(tx: Transaction, item: Claimed, outcome: Sent, now: dt.datetime) -> bo
         stored = tx.invitations([item.invitation.id]).get(item.invitation.id)
         if stored is not None:
             mark_sent(tx, stored, now)
+            tell(tx, delivery, Replied(delivery.position, "sent"))
         type_ = f"survey.{item.invitation.survey}.sent"
         if item.version.rules.candidates(type_) or tx.listened(type_):
             incoming.append(own_event(type_, item.invitation.id, now, {}, delivery.subjects, delivery.part))

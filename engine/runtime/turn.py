@@ -18,7 +18,7 @@ from engine.model.feedback import InvitationState
 from engine.model.runs import Due, Happening
 from engine.rules.decide import Ask, Begin, Cancel, Decision, decide
 from engine.rules.scope import situation
-from engine.runtime.effects import Batch, Case, cancel, carry_out, cause_of, in_sight, invite, own_event
+from engine.runtime.effects import Batch, Case, cancel, carry_out, cause_of, in_sight, invite, own_event, tell_asker
 from engine.runtime.gather import Work, gather
 from engine.runtime.people import Brought, part_of
 from engine.runtime.runs import MAX_TRACEBACK, RunFailedError
@@ -254,6 +254,7 @@ def _expire(tx: Transaction, version: Version, now: dt.datetime) -> None:
         if invitation.state is not InvitationState.SENT or (invitation.expires is not None and invitation.expires > now):
             continue  # the second: it was sent once more meanwhile, and has a later timer
         tx.save_invitation(replace(invitation, state=InvitationState.EXPIRED))
+        tell_asker(tx, invitation, "expired")
         type_ = f"survey.{invitation.survey}.expired"
         if version.rules.candidates(type_) or tx.listened(type_):
             tx.accept([own_event(type_, invitation.id, now, {}, invitation.subjects, part_of(invitation.contact))], now)

@@ -118,6 +118,10 @@ class OutboxRows(Rows):
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND deadline <= ? ORDER BY id", (limit,))
         return [_delivery(row) for row in rows]
 
+    def delivery(self, key: str) -> Delivery | None:
+        row = self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE key = ?", (key,)).fetchone()
+        return None if row is None else _delivery(row)
+
     def rivals(self, contact: str, now: dt.datetime, since: dt.datetime) -> list[Delivery]:
         rows = self.db.execute(
             f"SELECT {_COLUMNS} FROM outbox"
