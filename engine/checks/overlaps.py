@@ -107,7 +107,7 @@ def _judge(group: str, facts: Sequence[Answers | _Rule], _project: Project) -> I
     for later, (what, meeting, earlier) in worst.items():
         others = [rules[number] for number in earlier]
         if group == _first_common(rules[later], others[0]):
-            yield _finding(space, rules[later], others, what, meeting)
+            yield _finding(space, group, rules[later], others, what, meeting)
 
 
 def _first_common(a: _Rule, b: _Rule) -> str:
@@ -115,7 +115,7 @@ def _first_common(a: _Rule, b: _Rule) -> str:
     return min((event for event in a.events if event in b.events), default=max(a.events[0], b.events[0]))
 
 
-def _finding(space: Space, rule: _Rule, earlier: Sequence[_Rule], what: str, meeting: Meeting) -> Diagnostic:
+def _finding(space: Space, event: str, rule: _Rule, earlier: Sequence[_Rule], what: str, meeting: Meeting) -> Diagnostic:
     others = ", ".join(f"`{other.automation}`" for other in earlier) + (" and others" if meeting.more else "")
     check = SHADOWED if meeting.covers else OVERLAP
     if meeting.shadowed:
@@ -127,7 +127,7 @@ def _finding(space: Space, rule: _Rule, earlier: Sequence[_Rule], what: str, mee
     return Diagnostic(
         code=check.code,
         severity=check.severity,
-        message=message,
+        message=f"on `{event}`: {message}" if len(rule.events) > 1 else message,
         file=rule.at.file,
         span=rule.at,
         hint="one answer would be handled twice: narrow one of the conditions, or leave the action to one of them",

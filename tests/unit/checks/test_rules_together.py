@@ -114,6 +114,19 @@ def test_no_overlap_where_actions_conditions_or_values_differ_or_nobody_can_tell
 def test_automations_behind_several_surveys_are_blamed_once(tmp_path: Path) -> None:
     every = f"when: survey.*.answered\nif: contact.tier == 'vip'\n{TICKET}"
     assert found(tmp_path, every, every) == [("SND803", "automation.a1")]
+    assert message(tmp_path, "SND803").startswith("on `survey.nps.answered`: whenever ")
+
+
+def test_an_automation_for_every_survey_is_blamed_for_each_survey_where_an_earlier_one_does_the_same(tmp_path: Path) -> None:
+    earlier = [f"when: survey.{name}.answered\n{TICKET}" for name in ("nps", "site")]
+    codes = found(tmp_path, *earlier, f"when: survey.*.answered\nif: contact.tier == 'vip'\n{TICKET}")
+    assert codes == [("SND803", "automation.a2")] * 2
+
+
+def test_what_one_survey_cannot_start_another_one_may(tmp_path: Path) -> None:
+    sure = "---\nsurvey: sure\nmetric: nps\nquestions: {score: {type: nps, ask: A}, reason: {type: text, ask: B}}\n"
+    both = f"when: [survey.nps.answered, survey.sure.answered]\nif: reason is not none and score > 6\n{TICKET}\n{sure}"
+    assert found(tmp_path, both) == []
 
 
 def test_what_is_known_of_an_object_ends_at_a_wait_and_at_an_update(tmp_path: Path) -> None:
