@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from engine.dsl.others import Names, SurveyFace
 from engine.model.definitions import EventType
@@ -79,9 +80,10 @@ def _common(a: Mapping[str, Type], b: Mapping[str, Type]) -> Names:
 
 
 def _merge(a: Type, b: Type) -> Type | None:
-    """The one type of both; it may be missing where either may."""
+    """The one type of both; it may be missing where either may. Scores on two scales are one type, with the values of both."""
     if a.kind == b.kind == "object":
         return object_type(_common(a.fields, b.fields), optional=a.optional or b.optional)
-    if a.required() != b.required():
+    if replace(a, optional=False, range=None) != replace(b, optional=False, range=None):
         return None
-    return a if a.optional else b
+    ends = (min(a.range[0], b.range[0]), max(a.range[1], b.range[1])) if a.range is not None and b.range is not None else None
+    return replace(a, optional=a.optional or b.optional, range=ends)

@@ -328,3 +328,24 @@ def test_a_cadence_says_what_its_beginning_takes(tmp_path: Path, written: str, c
 )
 def test_what_leaves_nobody_and_leads_nowhere_is_refused(tmp_path: Path, written: str, code: str | None) -> None:
     check(tmp_path, f"{PROJECT}{written}\n", code)
+
+
+CSAT = "---\nsurvey: visit\nmetric: csat\nquestions:\n  {}\n"
+
+
+@pytest.mark.parametrize(
+    ("questions", "condition", "code"),
+    [
+        # Scores on two scales are one type, with the values of both.
+        ("score: {type: csat, ask: S?}", "score <= 3", None),
+        ("score: {type: csat, ask: S?}", "⟦score > 10⟧", "SND310"),
+        ("score: {type: csat, ask: S?}", "score > 7", None),
+        ("sat: {type: csat, ask: S?}", "⟦score⟧ <= 3", "SND302"),
+        ("sat: {type: csat, ask: S?}\n  score: {type: text, ask: S?}", "⟦score⟧ == 3", "SND302"),
+        ("sat: {type: csat, ask: S?}", "answer.sentiment == 'negative'", None),
+        ("sat: {type: csat, ask: S?}", "answer.⟦category⟧ == 'detractor'", "SND303"),
+    ],
+)
+def test_behind_every_survey_stands_what_all_of_them_have(tmp_path: Path, questions: str, condition: str, code: str | None) -> None:
+    automation = f"---\nautomation: a\nwhen: survey.*.answered\nif: {condition}\nthen: [stop: true]\n"
+    check(tmp_path, PROJECT + SURVEY + CSAT.format(questions) + automation, code)
