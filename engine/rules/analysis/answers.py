@@ -6,10 +6,12 @@ from engine.dsl.contract import answer_type
 from engine.model import terms as t
 from engine.model.definitions import Survey
 from engine.rules.analysis.domains import Answers
+from engine.rules.analysis.last import kept_once
 from engine.rules.analysis.leaves import Path, Reader, Variable
 from engine.rules.scoring import rate, sentiment
 
 
+@kept_once
 def answers_of(survey: Survey, objects: frozenset[str]) -> Answers:
     """``objects``: of the data contract. What reads them is left out: they may be others by the time of the answer."""
     shown = []

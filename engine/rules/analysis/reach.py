@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.model import terms as t
 from engine.model.definitions import Automation, Step
+from engine.rules.analysis.last import kept_once
 from engine.rules.analysis.leaves import ALWAYS, NEVER, Condition, Path, Reader, joint
 from engine.rules.steps import positions
 
@@ -65,12 +66,13 @@ def _is_answer(event: str) -> bool:
     return parts[0] == "survey" and parts[-1] in ("answered", "edited")
 
 
-def reached(automation: Automation, objects: frozenset[str]) -> Iterator[Reached]:
+@kept_once
+def reached(automation: Automation, objects: frozenset[str]) -> tuple[Reached, ...]:
     """Every step that can be reached by its place; what stands behind a `stop` cannot. ``objects``: of the data contract."""
     given = ALWAYS if automation.condition is None else read(automation.condition.term, naming(automation, objects))
     walk = _Walk(automation, objects)
     walk.steps(automation.then, "", given, certain=True)
-    yield from walk.found
+    return tuple(walk.found)
 
 
 class _Walk:
