@@ -5,14 +5,12 @@ It imports what reads and builds only where that is needed: an unchanged project
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from engine.checks.cache import Cache, ChangedMeanwhileError, stamps_of
 from engine.checks.report import Report
 from engine.dsl import source
+from engine.dsl.collector import without_collector
 from engine.errors import SoundingError
 
 _ATTEMPTS = 5
@@ -42,20 +40,8 @@ def _validate(root: Path, workers: int | None, *, keep: bool) -> Report:
             return found
         from engine.checks.validation import Validation
 
-        with _without_collector():
+        with without_collector():
             return Validation(root, cache, stamps, standing, workers).run()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Next to nothing that a validation makes is garbage before its end, and to look for it takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Nowhere(Cache):

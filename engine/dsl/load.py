@@ -9,6 +9,7 @@ from typing import Any
 from engine.dsl import source
 from engine.dsl.build.bench import Bench
 from engine.dsl.build.definition import STAGES, Built, build
+from engine.dsl.collector import without_collector
 from engine.dsl.diagnostics import Findings
 from engine.dsl.nodes import Mapping
 from engine.dsl.outline import Declared, Outline, gather, outline
@@ -27,6 +28,11 @@ class Loaded:
 
 def load(root: Path) -> Loaded:
     """Read and check the project in ``root``. Raises UsageError where there is none."""
+    with without_collector():
+        return _load(root)
+
+
+def _load(root: Path) -> Loaded:
     findings = Findings()
     texts: dict[str, str] = {}
     outlines: list[Outline] = []
