@@ -127,7 +127,7 @@ class People:
             return brought
         for kind, (before, record) in merged.items():
             linked = {other: to.key for other, (_, to) in merged.items() if other != kind and _links(kind, other)}
-            brought.records[kind] = replace(record, links={**record.links, **linked})
+            brought.records[kind] = replace(record, links={**record.links, **linked}) if linked else record
             old = before.data if before is not None else {}
             brought.changed[kind] = [name for name in {**old, **record.data} if old.get(name) != record.data.get(name)]
         if "contact" in merged:

@@ -24,7 +24,7 @@ from engine.runtime.people import Brought, part_of
 from engine.runtime.runs import MAX_TRACEBACK, RunFailedError
 from engine.store.protocol import EventState, Settled, Transaction, Waiting
 
-MAX_EVENTS = 500  # a turn; and as many runs that go on
+MAX_EVENTS = 300  # a turn, so that the writer is not held for longer than some 50 ms; and as many runs that go on
 
 
 @dataclass(slots=True)

@@ -35,6 +35,7 @@ class Seen:
     answers: dict[str, int] = field(default_factory=dict)  # address → score
     sending: set[str] = field(default_factory=set)  # keys of deliveries that were under way at a kill
     requests_in_flight: int = 0  # to the desk, over all kills
+    answers_lost: int = 0  # of the desk, after it had accepted
     kills: int = 0
 
 
@@ -66,6 +67,9 @@ class CrashRun:
 
     async def _kill(self) -> None:
         daemon = self.made.daemon
+        if self._random.random() < 0.5:
+            self.made.desk.stall_after_accept()
+            self.seen.answers_lost += 1
         if self._random.random() < 0.2:  # while it starts and puts the last crash in order
             await asyncio.sleep(self._random.uniform(0.3, 1.0))
         else:
@@ -202,5 +206,5 @@ class CrashRun:
         assert set(tickets) == {row["key"] for row in effects}
         assert set(tickets.values()) <= {1}
         repeated = len(self.made.desk.requests) - len(self.made.desk.tickets)
-        assert 0 <= repeated <= self.seen.requests_in_flight
+        assert 0 <= repeated <= self.seen.requests_in_flight + self.seen.answers_lost
         return repeated

@@ -16,6 +16,9 @@ from engine.store.sqlite.trouble import BESIDE, explain
 _FOLDER, _FILE = 0o700, 0o600
 
 
+MAX_LOG = 64 << 20  # bytes that the log keeps on disk once its pages are in the store
+
+
 def lock(path: Path) -> IO[str]:
     """Holds the store for this process; the kernel lets go of it when the process ends, however it ends."""
     try:
@@ -78,6 +81,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA cache_size = -32000")
+            db.execute(f"PRAGMA journal_size_limit = {MAX_LOG}")
         db.execute("PRAGMA foreign_keys = ON")
         return db
     except (OSError, sqlite3.Error) as error:
