@@ -87,7 +87,7 @@ class SmtpAdapter:
             try:
                 return await self._converse(await self._open(), letter)
             except NotBegunError as error:
-                return Rejected(reason=str(error), permanent=False)
+                return Rejected(reason=str(error), permanent=False, down=True)
 
     async def close(self) -> None:
         """Take leave of the server. Messages under way are finished, and their connections closed behind them."""

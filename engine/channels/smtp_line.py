@@ -155,7 +155,7 @@ class Line:
                 reason = f"the line broke at {stage}, before the message was sent: {_what_broke(error)}"
                 if stage == "MAIL":
                     raise NotBegunError(reason) from error
-                return Rejected(reason=reason, permanent=False)
+                return Rejected(reason=reason, permanent=False, down=True)
             if stage == "MAIL" and reply.code == _CLOSING:
                 raise NotBegunError(_refused(stage, reply, letter.recipient).reason)
             if reply.code // 100 != expected:
@@ -166,7 +166,7 @@ class Line:
 
     async def _send_message(self, letter: Letter) -> Outcome:
         if self._transport.is_closing():
-            return Rejected(reason="the line broke after DATA, before the message was sent", permanent=False)
+            return Rejected(reason="the line broke after DATA, before the message was sent", permanent=False, down=True)
         self._transport.write(_LEADING_DOT.sub(b"..", letter.message) + b".\r\n")
         try:
             reply = await self._replies.next(self._timeout)
@@ -180,7 +180,7 @@ class Line:
                 # The line does not rest: after an early refusal the server may read what follows as commands.
                 return _refused("DATA", reply, letter.recipient)
             case _:
-                return Unclear(reason=f"the message went out, but the final reply says neither yes nor no ({reply.code})")
+                return Unclear(reason=f"the message went out, but the final reply says neither yes nor no ({reply.code})", down=False)
 
     async def _take_back(self, unread: int) -> None:
         """Make the server forget a refused message. A line on which that fails does not rest, and so is not used again.
@@ -215,7 +215,9 @@ class Line:
 def _refused(stage: str, reply: aiosmtplib.SMTPResponse, recipient: str) -> Rejected:
     reason = f"the server refused {_REFUSED[stage]} ({reply.code}): {_without_addresses(reply.message, recipient)}"
     # A login is the operator's to mend, and the message can go out then; any other 5xx is about this message.
-    return Rejected(reason=reason, permanent=reply.code // 100 == 5 and reply.code not in _AUTH_CODES)
+    # Any 4xx but 421 is about it, too: a greylisted one, or a full mailbox, says nothing of the next.
+    login = reply.code in _AUTH_CODES
+    return Rejected(reason=reason, permanent=reply.code // 100 == 5 and not login, down=login or reply.code == _CLOSING)
 
 
 def _without_addresses(text: str, recipient: str) -> str:

@@ -39,16 +39,16 @@ class Breaker:
         return 0.0 if self._until is None else max(self._until - now, 0.0)
 
     def note(self, outcome: Outcome, now: float) -> None:
-        """What became of a delivery. A receiver that says no for good, or takes it, is there; what came to no end counts against it."""
+        """What became of a delivery. A receiver that has answered is there, whatever it said of this one message."""
         match outcome:
-            case Rejected(permanent=False, retry_after=float() as asked) if asked > 0:
+            case Rejected(down=True, retry_after=float() as asked) if asked > 0:
                 self._open(max(min(asked, MAX_HOLD), self.wait(now)), now)
-            case Rejected(permanent=False) | Unclear():
+            case Rejected(down=True) | Unclear(down=True):
                 self._failures += 1
                 if self.state(now) == "half-open" or (self._until is None and self._failures >= TRIPS):
                     self._open(self._chance.uniform(self._rest / 2, self._rest), now)
                     self._rest = min(self._rest * 2, LAST_REST)
-            case Sent() | Rejected():
+            case Sent() | Rejected() | Unclear():
                 self._failures, self._rest, self._until = 0, FIRST_REST, None
 
     def _open(self, seconds: float, now: float) -> None:

@@ -53,7 +53,7 @@ class ZendeskAdapter:
         number = ticket.get("id") if isinstance(ticket, dict) else None
         if not isinstance(number, int):
             # Repeating is harmless and gives the ticket's number, which later events of the desk are known by.
-            return Unclear(reason=f"{redact_url(self._url)} answered {response.status} without the number of a ticket")
+            return Unclear(reason=f"{redact_url(self._url)} answered {response.status} without the number of a ticket", down=False)
         return Sent(external_id=str(number), url=f"{self._url}/agent/tickets/{number}")
 
     def _detail(self, response: Response, request: TicketRequest) -> str:

@@ -78,6 +78,7 @@ class Rejected:
     reason: str  # free of secrets and of personal data
     permanent: bool  # repeating the same call cannot help
     retry_after: float | None = None  # seconds, where the receiver said so
+    down: bool = False  # it is the receiver that could not, whatever the message: no connection, no time, overloaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class Unclear:
     """It may or may not have been accepted: the line broke after the request was out."""
 
     reason: str
+    down: bool = True  # as in Rejected; false where an answer came, but one that says neither
 
 
 Outcome = Sent | Rejected | Unclear

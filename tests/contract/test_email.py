@@ -134,7 +134,7 @@ async def test_a_refusal_says_whether_it_is_for_good(stage: Stage, code: int, pe
         catcher.refuse_next(code, "4.2.0 not now", stage=stage)
         refused = await adapter.deliver(mail())
         assert isinstance(refused, Rejected)
-        assert refused.permanent is permanent
+        assert (refused.permanent, refused.down) == (permanent, False)
         assert f"({code}): 4.2.0 not now" in refused.reason
         assert isinstance(await adapter.deliver(mail()), Sent)
         assert len(catcher.messages) == 1
@@ -172,11 +172,20 @@ async def test_a_server_that_is_down_is_a_passing_failure() -> None:
         await catcher.stop()
         down = await adapter.deliver(mail("k2"))
         assert isinstance(down, Rejected)
-        assert not down.permanent
+        assert (down.permanent, down.down) == (False, True)
         assert f"no connection to 127.0.0.1:{catcher.port}" in down.reason
         await catcher.start()
         assert isinstance(await adapter.deliver(mail("k2")), Sent)
         assert len(catcher.messages) == 2
+
+
+@pytest.mark.parametrize("stage", ["HI", "MAIL", "RCPT", "DATA", "."])
+async def test_a_server_that_closes_the_channel_is_down_whatever_it_was_told(stage: str) -> None:
+    closing = {stage: "421 4.3.2 shutting down"}
+    async with scripted(closing, closing) as (port, _), adapter_to(port) as adapter:
+        refused = await adapter.deliver(mail())
+    assert isinstance(refused, Rejected)
+    assert (refused.permanent, refused.down) == (False, True)
 
 
 async def test_a_line_that_breaks_after_the_message_leaves_it_unclear() -> None:

@@ -120,7 +120,7 @@ async def test_a_refusal_for_good_is_permanent_and_says_why_without_persons_or_s
     system.receiver.fail_next(status, body=body, headers={"Retry-After": "5"})
     outcome = await system.deliver()
     assert isinstance(outcome, Rejected)
-    assert (outcome.permanent, outcome.retry_after) == (True, None)
+    assert (outcome.permanent, outcome.retry_after, outcome.down) == (True, None, False)
     assert str(status) in outcome.reason
     assert outcome.reason.startswith("http://127.0.0.1 answered")
     no_secret_in(outcome)
@@ -142,7 +142,7 @@ async def test_a_status_of_theirs_passes_by(system: System, status: int) -> None
     system.receiver.fail_next(status)
     outcome = await system.deliver()
     assert isinstance(outcome, Rejected)
-    assert (outcome.permanent, outcome.retry_after) == (False, None)
+    assert (outcome.permanent, outcome.retry_after, outcome.down) == (False, None, status != 425)
     assert isinstance(await system.deliver(), Sent)
 
 
@@ -170,7 +170,7 @@ async def test_an_unreachable_system_may_be_tried_again(system: System) -> None:
     await system.receiver.__aexit__()
     outcome = await adapter.deliver(system.request)
     assert isinstance(outcome, Rejected)
-    assert not outcome.permanent
+    assert (outcome.permanent, outcome.down) == (False, True)
     no_secret_in(outcome)
 
 

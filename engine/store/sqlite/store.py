@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +34,9 @@ MAX_QUEUED = 10_000  # pieces of urgent work; beyond that callers are told to co
 MAX_GROUP = 500  # pieces of urgent work in one commit
 MAX_PATIENT = 8  # pieces of other work: a turn, and a round of some couriers
 READERS = 2
+PROVEN = 10.0  # seconds for which a commit that reached the disk proves that it takes writes
+REFUSED = 1.0  # seconds for which a refusal stands without another try
+LEAST_FREE = 16 << 20  # bytes on the disk; a group's log and its checkpoint need a part of it
 # The disk's fault, or that of whoever holds the file: trying again can help, and no piece of work is to blame.
 _REFUSALS = frozenset(
     {
@@ -76,6 +81,18 @@ class _Job:
     error: BaseException | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What the last commit said of the disk."""
+
+    at: float  # monotonic, in seconds
+    refused: StoreError | None
+
+    @property
+    def holds(self) -> bool:
+        return time.monotonic() - self.at < (PROVEN if self.refused is None else REFUSED)
+
+
 class SqliteStore:
     """Implements `Store`. Only one process opens a store for writing at a time."""
 
@@ -93,6 +110,8 @@ class SqliteStore:
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._opened: list[sqlite3.Connection] = []
+        self._proof = _Proof(-PROVEN, None)  # none yet
+        self._proving = asyncio.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -111,6 +130,18 @@ class SqliteStore:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def prove_writable(self) -> None:
+        """The last commit tells. Where that is too long ago one is made, for all who ask meanwhile."""
+        async with self._proving:
+            if not self._proof.holds:
+                await self.write(lambda tx: tx.put_setting("ready", ""))
+        if self._proof.refused is not None:
+            raise self._proof.refused
+        disk = os.statvfs(self.path.parent)
+        free = disk.f_bavail * disk.f_frsize
+        if free < LEAST_FREE:
+            raise StoreError(f"the disk of {self.path.parent} is nearly full: {free:,} bytes are free, {LEAST_FREE:,} are needed")
 
     async def close(self) -> None:
         """Everything queued is written first."""
@@ -147,7 +178,7 @@ class SqliteStore:
         return group + [self._patient.popleft() for _ in range(min(len(self._patient), MAX_PATIENT))]
 
     def _commit(self, transaction: SqliteTransaction, group: list[_Job]) -> None:
-        db = self._writer
+        db, before = self._writer, self._writer.total_changes
         try:
             db.execute("BEGIN IMMEDIATE")
             for job in group:
@@ -161,12 +192,16 @@ class SqliteStore:
                     plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
                     job.error = error if plain else RuntimeError(f"work on the store raised {type(error).__name__}")
             db.execute("COMMIT")
+            refused = next((job.error for job in group if isinstance(job.error, StoreError)), None)
+            if refused is not None or db.total_changes > before:  # a commit of nothing does not ask the disk
+                self._proof = _Proof(time.monotonic(), refused)
         except BaseException as error:  # noqa: BLE001  # the group is lost, and everyone who waits for it is told
             with contextlib.suppress(sqlite3.Error):  # a full disk may refuse even this; the next BEGIN then says so
                 if db.in_transaction:
                     db.execute("ROLLBACK")
             for job in group:
                 job.error = StoreError(f"the store {self.path} cannot be written: {error}")
+            self._proof = _Proof(time.monotonic(), StoreError(f"the store {self.path} cannot be written: {error}"))
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         connection = getattr(self._local, "connection", None)

@@ -12,8 +12,9 @@ from engine.connections.breaker import FIRST_REST, LAST_REST, MAX_HOLD, TRIPS, B
 from engine.connections.rates import parse_rate
 from engine.model.delivery import Outcome, Rejected, Sent, Unclear
 
-DOWN = Rejected(reason="no connection", permanent=False)
-BUSY = Rejected(reason="too many", permanent=False, retry_after=30.0)
+DOWN = Rejected(reason="no connection", permanent=False, down=True)
+BUSY = Rejected(reason="too many", permanent=False, retry_after=30.0, down=True)
+GREYLISTED = Rejected(reason="try again later", permanent=False)
 NEVER = Rejected(reason="no such user", permanent=True)
 
 
@@ -67,7 +68,13 @@ def test_it_opens_after_some_failures_in_a_row(failure: Outcome) -> None:
     assert FIRST_REST / 2 <= it.wait(0.0) <= FIRST_REST
 
 
-@pytest.mark.parametrize("answer", [Sent(), NEVER])
+@pytest.mark.parametrize("outcome", [GREYLISTED, Rejected(reason="too early", permanent=False, retry_after=30.0), NEVER])
+def test_what_is_said_of_single_messages_never_opens_it(outcome: Outcome) -> None:
+    it = breaker()
+    assert note(it, 0.0, *[outcome] * 100) == "closed"
+
+
+@pytest.mark.parametrize("answer", [Sent(), NEVER, GREYLISTED, Unclear(reason="neither yes nor no", down=False)])
 def test_a_receiver_that_answers_in_between_is_there(answer: Outcome) -> None:
     it = breaker()
     assert note(it, 0.0, *([DOWN] * (TRIPS - 1) + [answer]) * 3) == "closed"
@@ -108,7 +115,7 @@ def test_a_receiver_that_asks_for_time_gets_it_at_once_and_keeps_nobody_waiting_
     it = breaker()
     assert note(it, 0.0, BUSY) == "open"
     assert it.wait(0.0) == 30
-    note(it, 0.0, Rejected(reason="too many", permanent=False, retry_after=5.0))
+    note(it, 0.0, Rejected(reason="too many", permanent=False, retry_after=5.0, down=True))
     assert it.wait(0.0) == 30, "a shorter wish of another answer does not end the longer one"
-    note(it, 0.0, Rejected(reason="too many", permanent=False, retry_after=86_400.0))
+    note(it, 0.0, Rejected(reason="too many", permanent=False, retry_after=86_400.0, down=True))
     assert it.wait(0.0) == MAX_HOLD

@@ -79,6 +79,61 @@ async def test_an_attempt_within_the_work_does_not_take_a_full_disk_for_its_own_
     assert seen == [StoreError]
 
 
+# -- readiness ------------------------------------------------------------------------------------------------------------
+
+
+async def test_asking_a_thousand_times_whether_the_disk_takes_writes_costs_one_write(store: SqliteStore) -> None:
+    before = store._writer.total_changes
+    await asyncio.gather(*(store.prove_writable() for _ in range(1_000)))
+    assert store._writer.total_changes == before + 1
+
+
+async def test_a_commit_that_somebody_needed_is_proof_enough(store: SqliteStore) -> None:
+    await store.write(put("k", "v"))
+    before = store._writer.total_changes
+    await store.prove_writable()
+    assert store._writer.total_changes == before
+
+
+async def test_a_commit_of_nothing_proves_nothing(store: SqliteStore) -> None:
+    await store.write(lambda tx: tx.setting("k"))
+    before = store._writer.total_changes
+    await store.prove_writable()
+    assert store._writer.total_changes == before + 1
+
+
+async def test_a_write_that_was_refused_makes_it_unready_at_once_and_one_that_was_not_ready_again(store: SqliteStore) -> None:
+    await store.prove_writable()
+    await fill(store)
+    with pytest.raises(StoreError):
+        await store.write(put("k"))
+    with pytest.raises(StoreError, match="database or disk is full"):
+        await store.prove_writable()
+    make_room(store)
+    await store.write(put("k"))
+    await store.prove_writable()
+
+
+async def test_an_idle_store_finds_out_by_itself_that_the_disk_is_full_and_that_it_no_longer_is(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.prove_writable()
+    store._writer.execute("PRAGMA query_only = ON")  # every write is refused from now on
+    await store.prove_writable()  # the last proof still holds
+    monkeypatch.setattr("engine.store.sqlite.store.PROVEN", 0.0)
+    monkeypatch.setattr("engine.store.sqlite.store.REFUSED", 0.0)
+    with pytest.raises(StoreError, match="cannot be written"):
+        await store.prove_writable()
+    store._writer.execute("PRAGMA query_only = OFF")
+    await store.prove_writable()
+
+
+async def test_a_disk_with_next_to_no_room_is_no_ready_one(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.store.sqlite.store.LEAST_FREE", 1 << 62)
+    with pytest.raises(StoreError, match=rf"the disk of {store.path.parent} is nearly full: [\d,]+ bytes are free, [\d,]+ are needed"):
+        await store.prove_writable()
+
+
 async def test_a_damaged_file_is_an_error_that_says_so(store: SqliteStore) -> None:
     await asyncio.gather(*(store.write(put(f"k{n}")) for n in range(10)))
     store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
