@@ -15,7 +15,8 @@ from engine.cli.operate import who
 from engine.cli.options import format_option, project_option, store_option
 from engine.errors import RefusedError, StoreError
 from engine.model.runs import Run, RunState, dump, load
-from engine.store.protocol import OutboxLine, RunLine, Transaction
+from engine.store.lines import OutboxLine, RunLine
+from engine.store.protocol import Transaction
 
 T = TypeVar("T")
 

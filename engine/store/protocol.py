@@ -17,6 +17,7 @@ from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Asked, Invitation
 from engine.model.runs import Outcome, Replied, Run, RunState
+from engine.store.lines import OutboxLine, RunLine
 
 T = TypeVar("T")
 
@@ -121,17 +122,6 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
-    """A run for people to read."""
-
-    run: Run
-    began: dt.datetime
-    changed: dt.datetime
-    steps: Sequence[tuple[dt.datetime, str, str]]  # when, position, what became of it
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """One applied version of a project: definitions by address, as stored JSON."""
 
@@ -143,16 +133,6 @@ class Deployment:
     language: int
     bodies: Mapping[str, str] = field(default_factory=dict)  # address → JSON
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # address → fingerprint of that definition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxLine:
-    """A row of the outbox for people to read."""
-
-    delivery: Delivery
-    due: dt.datetime
-    reason: str | None
-    external_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ from engine.runtime.claim import Claimed, claim, mark_sent
 from engine.runtime.people import event_part
 from engine.runtime.results import Result, state_after, write_results
 from engine.runtime.turn import run_turn
-from engine.store.protocol import EventState, Incoming, OutboxLine, RunLine, Transaction, Waiting
+from engine.store.lines import OutboxLine, RunLine
+from engine.store.protocol import EventState, Incoming, Transaction, Waiting
 from engine.store.sqlite.store import SqliteStore
 
 T = TypeVar("T")

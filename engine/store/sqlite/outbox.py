@@ -9,7 +9,8 @@ from typing import Any
 from orjson import loads
 
 from engine.model.delivery import Delivery, DeliveryState
-from engine.store.protocol import EVERYTHING, NewDelivery, OutboxLine
+from engine.store.lines import OutboxLine
+from engine.store.protocol import EVERYTHING, NewDelivery
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, micros
 
 _COLUMNS = (

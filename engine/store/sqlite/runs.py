@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.model.runs import Delivered, Died, Outcome, Replied, Run, RunState, Skipped, dump, load
-from engine.store.protocol import Listener, Reply, RunLine, SavedRun, Told
+from engine.store.lines import RunLine
+from engine.store.protocol import Listener, Reply, SavedRun, Told
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, maybe_micros, micros
 
 _LINE = "body, began, changed, log, note"
