@@ -24,6 +24,7 @@ from engine.rules.flow import results_of
 from engine.rules.needs import absent
 from engine.rules.scope import situation
 from engine.runtime.effects import effect_key, in_sight
+from engine.runtime.runs import adopt
 from engine.store.protocol import NewDelivery, Timer, Told, Transaction, Waiting
 
 PATIENCE = dt.timedelta(minutes=10)  # nobody stands back for an invitation that has waited longer than this for its courier
@@ -146,9 +147,12 @@ def _scope(version: Version, row: Delivery, known: _Known) -> tuple[Mapping[str,
 
 def tell(tx: Transaction, row: Delivery, *what: Outcome | Replied) -> None:
     """The run that a delivery belongs to goes on in the next turn; what it is told is kept with the result."""
-    if row.run is None:
+    run = row.run
+    if run is None and row.position and any(isinstance(one, Died) for one in what):
+        run = adopt(tx, row)
+    if run is None:
         return
-    tx.tell([Told(run=row.run, what=one) for one in what])
+    tx.tell([Told(run=run, what=one) for one in what])
     if row.action in ANSWERED_LATER and not tx.expects_replies(row.connection):
         tx.forget_replies(row.connection)  # they were about what we did not make
 

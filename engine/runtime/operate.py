@@ -16,6 +16,8 @@ from engine.dsl.nearest import did_you_mean
 from engine.errors import RefusedError, UsageError
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.feedback import InvitationState
+from engine.model.runs import RunState, Skipped
+from engine.runtime.claim import tell
 from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaError, decode
 from engine.runtime.people import event_part
 from engine.store.protocol import EVERYTHING, Incoming, Pause, Transaction, Unread
@@ -78,6 +80,7 @@ def drop(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
     def let_go(row: Delivery) -> bool:
         if not tx.withdraw(row, reason):
             return False
+        tell(tx, row, Skipped(row.position, reason))
         if row.invitation is not None and row.state is not DeliveryState.UNKNOWN:
             invitation = tx.invitations([row.invitation]).get(row.invitation)
             if invitation is not None and invitation.state is InvitationState.PLANNED:
@@ -85,6 +88,12 @@ def drop(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
         return True
 
     return _each(tx, said["ids"], _WITHDRAWN, let_go)
+
+
+def _failed_at(tx: Transaction, row: Delivery) -> bool:
+    """Whether the run of a delivery has failed because of it: it hears what becomes of it now."""
+    run = tx.runs([row.run or ""]).get(row.run or "")
+    return run is not None and run.state is RunState.FAILED and row.position in run.dead
 
 
 def _each(tx: Transaction, ids: Sequence[int], states: frozenset[DeliveryState], work: Callable[[Delivery], bool]) -> dict[str, Any]:
@@ -98,8 +107,8 @@ def _each(tx: Transaction, ids: Sequence[int], states: frozenset[DeliveryState],
             refused[str(id_)] = "there is no such delivery"
         elif row.state not in states:
             refused[str(id_)] = f"it is {row.state.value}"
-        elif row.run is not None:
-            # Its run has gone on without it, or failed because of it; the row alone would bring nothing back.
+        elif row.run is not None and not _failed_at(tx, row):
+            # Its run has gone on without it; the row alone would bring nothing back.
             refused[str(id_)] = f"it is a step of run {row.run}: `sounding runs` changes that"
         elif work(row):
             done.append(id_)

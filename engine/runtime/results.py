@@ -103,7 +103,8 @@ def _write(tx: Transaction, result: Result) -> bool:
             doubt(tx, delivery, result.reason, result.at)
         case _:
             give_up(tx, delivery, result.state, result.reason)
-    return delivery.run is not None
+    # A run hears of it; where a step is given up whose automation needed none, there is one from now on.
+    return result.state is not DeliveryState.PENDING and bool(delivery.position)
 
 
 def _done(tx: Transaction, item: Claimed, outcome: Sent, now: dt.datetime) -> bool:

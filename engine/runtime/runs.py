@@ -17,7 +17,7 @@ from engine.model.runs import OVER, Delivered, Happened, Happening, Outcome, Rep
 from engine.rules.decide import Begin
 from engine.rules.flow import Act, Flow, advance, begin, cancelled, listens, released, results_of, resume, retried
 from engine.rules.scope import situation
-from engine.runtime.effects import Batch, Case, carry_out, cause_of, effect_key, in_sight
+from engine.runtime.effects import Batch, Case, carry_out, cause_of, in_sight
 from engine.runtime.people import part_of
 from engine.store.protocol import Listener, Reply, SavedRun, Transaction, Waiting
 
@@ -126,7 +126,7 @@ class Runs:
     def happened(self, id_: str, what: Happening) -> bool:
         """Something happened to a run; whether that concerned it."""
         self.load([id_])
-        found = self._open.get(id_)
+        found = self._open.get(id_) or self._belated(id_)
         if found is None:
             return False
         try:
@@ -141,6 +141,29 @@ class Runs:
             return False
         self._go(moved)
         return True
+
+    def _belated(self, id_: str) -> _Open | None:
+        """The run of an automation that needed none until one of its effects was given up (`adopt`)."""
+        effects = self._tx.effects(id_)
+        row = effects[0].delivery if effects else None
+        begun = self._tx.events([row.event]).get(row.event) if row is not None and row.event is not None else None
+        if row is None or begun is None:
+            return None
+        run = Run(
+            id=id_,
+            automation=row.origin.removeprefix("automation.").partition("/")[0],
+            deployment=row.deployment,
+            subject=None,
+            type=begun.event.type,
+            time=begun.event.time,
+            data={name: value for name, value in {**begun.event.data, **row.payload}.items() if name not in row.subjects},
+            subjects=row.subjects,
+            event=row.event,
+            depth=begun.depth,
+            state=RunState.DONE,
+        )
+        found = self._open[id_] = _Open(None, run)
+        return found
 
     def cancel(self, id_: str, reason: str) -> None:
         """It goes no further, and what of its effects is not on its way yet is not sent."""
@@ -157,7 +180,7 @@ class Runs:
         flow = self._flow(run)
         again, _ = retried(flow, run)
         for at in run.dead:
-            self._tx.revive(effect_key(id_, flow.nodes[at].act.origin), self._now)
+            self._tx.revive(id_, flow.nodes[at].act.origin, self._now)
         self._go(again)
 
     def free(self, run: Run) -> None:
@@ -242,6 +265,16 @@ class Runs:
             removed |= before - after
         self._tx.save_runs([SavedRun(run=one.run, part=_part(one.run), steps=one.steps, note=one.note) for one in changed], self._now)
         self._tx.listen(added, removed)
+
+
+def adopt(tx: Transaction, delivery: Delivery) -> str | None:
+    """Let a delivery that was given up belong to a run, so that its automation is seen to have failed, and can be retried."""
+    begun = tx.events([delivery.event]).get(delivery.event) if delivery.event is not None else None
+    if begun is None:
+        return None
+    id_ = run_id(begun, delivery.origin.removeprefix("automation.").partition("/")[0])
+    tx.adopt(delivery, id_)
+    return id_
 
 
 def run_id(row: Waiting, automation: str) -> str:

@@ -331,8 +331,12 @@ class Transaction(Protocol):
         """The deliveries of a run that nobody is at work on, now `dropped`."""
         ...
 
-    def revive(self, key: str, due: dt.datetime) -> bool:
-        """A delivery that was given up is to be sent again. False where there is none such."""
+    def revive(self, run: str, origin: str, due: dt.datetime) -> bool:
+        """What a step of a run sent and was given up is to be sent again. False where there is none such."""
+        ...
+
+    def adopt(self, delivery: Delivery, run: str) -> None:
+        """From now on a delivery belongs to a run."""
         ...
 
     def deliveries(self, ids: Iterable[int]) -> list[Delivery]: ...

@@ -175,11 +175,15 @@ class OutboxRows(Rows):
         )
         return cursor.rowcount == 1
 
-    def revive(self, key: str, due: dt.datetime) -> bool:
+    def revive(self, run: str, origin: str, due: dt.datetime) -> bool:
         cursor = self.db.execute(
-            "UPDATE outbox SET state = 'pending', due = ? WHERE key = ? AND state IN ('dead', 'dropped', 'unknown')", (micros(due), key)
+            "UPDATE outbox SET state = 'pending', due = ? WHERE run = ? AND origin = ? AND state IN ('dead', 'dropped', 'unknown')",
+            (micros(due), run, origin),
         )
         return cursor.rowcount == 1
+
+    def adopt(self, delivery: Delivery, run: str) -> None:
+        self.db.execute("UPDATE outbox SET run = ? WHERE id = ?", (run, delivery.id))
 
     def replied_to(self, connection: str, external_id: str, key: str | None) -> Delivery | None:
         row = self.db.execute(

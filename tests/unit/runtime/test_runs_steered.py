@@ -14,6 +14,7 @@ from engine.errors import RefusedError
 from engine.model.delivery import DeliveryState, Rejected, Sent
 from engine.model.events import Event
 from engine.model.runs import Run, RunState
+from engine.runtime import operate
 from engine.runtime.steering import cancel_run, retry_run
 
 DAY = dt.timedelta(days=1)
@@ -148,3 +149,48 @@ async def test_what_nobody_began_is_refused(engine: Bench) -> None:
         with pytest.raises(RefusedError, match="there is no run r-0"):
             await steer(engine, "r-0")
     assert (await engine.outbox(DeliveryState.DROPPED)) == []
+
+
+# -- what was given up of an automation that needed no run ----------------------------------------------------------------
+
+PLAIN = """
+automation: plain
+when: visit.ended
+then:
+  - ticket: {via: desk, title: "{{ contact.name|default('-') }}"}
+  - webhook: {via: hook, data: {n: x}}
+"""
+
+
+async def given_up(engine: Bench) -> Run:
+    await engine.deploy(small_project.with_rules(PLAIN))
+    await engine.turn(visit())
+    assert await engine.runs() == []
+    await engine.deliver("desk", GONE)
+    (run,) = await engine.runs()
+    assert (run.state, run.automation, run.failure) == (RunState.FAILED, "plain", GONE.reason)
+    return run
+
+
+async def test_an_automation_that_needed_no_run_has_failed_where_an_effect_of_it_is_given_up(engine: Bench) -> None:
+    run = await given_up(engine)
+    await retry(engine, run.id)
+    (item,) = await engine.deliver("desk", Sent(external_id="7", url="u"))
+    assert item.step is not None
+    assert [one.state for one in await engine.runs()] == [RunState.DONE]
+    await engine.deliver("hook", GONE)
+    (failed,) = await engine.runs()
+    assert (failed.state, failed.dead) == (RunState.FAILED, ("1",))
+
+
+async def test_a_delivery_that_failed_its_run_may_be_retried_or_let_go_by_itself(engine: Bench) -> None:
+    await given_up(engine)
+    (line,) = await engine.outbox(DeliveryState.DEAD)
+    said = {"ids": [line.delivery.id], "by": "ada"}
+    done = await engine.store.write(lambda tx: operate.retry(tx, said, engine.clock.now()))
+    assert done == {"done": [line.delivery.id], "refused": {}}
+    await engine.deliver("desk", GONE)
+    assert (await engine.runs())[0].state is RunState.FAILED
+    await engine.store.write(lambda tx: operate.drop(tx, said, engine.clock.now()))
+    await engine.turn()
+    assert (await engine.runs())[0].state is RunState.DONE
