@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -139,6 +140,23 @@ async def test_a_backup_beside_a_busy_writer_is_whole_and_holds_back_nobody(tmp_
     assert list(files.problems(tmp_path / "copy.db")) == []
     assert stored.value(tmp_path / "copy.db", "SELECT count(*) FROM event") >= 200
     assert "copy.db.part" not in {path.name for path in stored.files(tmp_path / "copy.db")}
+
+
+async def test_a_copy_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with bench(tmp_path) as made:
+            files.backup(made.store.path, tmp_path / "copy.db")
+        files.restore(made.store.path, tmp_path / "copy.db")
+    finally:
+        os.umask(before)
+    assert {oct(os.stat(path).st_mode & 0o777) for path in (tmp_path / "copy.db", made.store.path)} == {"0o600"}
+
+
+async def test_a_backup_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        with pytest.raises(StoreError, match=r"cannot be copied to .*No such file or directory"):
+            files.backup(made.store.path, tmp_path / "nowhere" / "copy.db")
 
 
 async def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
