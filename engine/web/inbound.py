@@ -117,13 +117,19 @@ class InboundApp:
         except (MalformedEventError, UnsupportedMediaError) as error:
             # Its sender was let in: what it meant may be found out, and replayed, when somebody looks.
             told = {name: value for name, value in headers.items() if name == "content-type" or name.startswith("ce-")}
-            await self._inbox.keep_unread(_EVENTS, told, body, str(error))
+            await self._inbox.keep_unread(_EVENTS, told, self._without_tokens(body), str(error))
             raise
         if len(events) > MAX_BATCH:
             raise _AnsweredError(413, f"a batch has at most {MAX_BATCH:,} events; send smaller batches")
         fresh = await self._inbox.accept(events)
         new = sum(fresh)
         return (200 if fresh and not new else 202), {"accepted": new, "repeated": len(fresh) - new}
+
+    def _without_tokens(self, body: bytes) -> bytes:
+        """A body to keep: whoever was let in may have put a token into it as well, and no secret is stored."""
+        for token in (*self._event_tokens, *(token.encode() for token in self._hook_tokens.values())):
+            body = body.replace(token, b"[token]")
+        return body
 
     def _may_send(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")
@@ -145,7 +151,8 @@ class InboundApp:
             hook = parse_hook(form)
         except MalformedHookError as error:
             kept = urlencode([(field, value) for field, value in form if not field.startswith("auth[")]).encode()
-            await self._inbox.keep_unread(_HOOKS + name, {"content-type": "application/x-www-form-urlencoded"}, kept, str(error))
+            told = {"content-type": "application/x-www-form-urlencoded"}
+            await self._inbox.keep_unread(_HOOKS + name, told, self._without_tokens(kept), str(error))
             raise
         await self._inbox.accept_hook(name, hook.key, hook.as_json())
         return 200, {}
