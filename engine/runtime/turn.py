@@ -56,25 +56,44 @@ def run_turn(tx: Transaction, versions: Versions, now: dt.datetime, limit: int =
         return report
     turn = _Turn(tx=tx, versions=versions, version=version, now=now, report=report)
     _expire(tx, version, now)
-    _go_on(turn)
+    _hear(turn)
     rows = tx.waiting(limit)
-    report.more |= len(rows) == limit
-    _decide_all(turn, rows)
+    _in_order(turn, rows, all_of_them=len(rows) < limit)
     report.next_timer = tx.next_timer()
     return report
 
 
-def _go_on(turn: _Turn) -> None:
-    """The runs that were told something since the last turn, and those whose wait is over."""
+def _hear(turn: _Turn) -> None:
+    """The runs that were told something since the last turn."""
     told = turn.tx.told(MAX_EVENTS)
-    due = turn.tx.due_runs(turn.now, MAX_EVENTS)
-    turn.report.more = MAX_EVENTS in (len(told), len(due))
+    turn.report.more = len(told) == MAX_EVENTS
     happened: dict[str, list[Happening]] = {}
     for one in told:
         happened.setdefault(one.run, []).append(one.what)
-    for run in due:
-        happened.setdefault(run, []).append(Due(turn.now))
     _go_on_each(turn, happened)
+
+
+def _in_order(turn: _Turn, rows: Sequence[Waiting], *, all_of_them: bool) -> None:
+    """Events in the order of acceptance, and between them the waits that were over before: an event that was accepted in time ends a
+    wait also where the daemon was down meanwhile, and one that came too late does not."""
+    due = turn.tx.due_runs(turn.now, MAX_EVENTS)
+    turn.report.more |= not all_of_them or len(due) == MAX_EVENTS
+    done = over = 0
+    for number, row in enumerate(rows if due else ()):
+        first = over
+        while over < len(due) and due[over][1] <= row.received:
+            over += 1
+        if over > first:
+            _decide_all(turn, rows[done:number])
+            done = number
+            _time_out(turn, due[first:over])
+    _decide_all(turn, rows[done:])
+    if all_of_them:  # else events that were accepted sooner are still waiting
+        _time_out(turn, due[over:])
+
+
+def _time_out(turn: _Turn, due: Sequence[tuple[str, dt.datetime]]) -> None:
+    _go_on_each(turn, {run: [Due(turn.now)] for run, _ in due})
 
 
 def _go_on_each(turn: _Turn, happened: Mapping[str, Sequence[Happening]]) -> None:

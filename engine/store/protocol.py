@@ -49,6 +49,7 @@ class Waiting:
     seq: int
     part: int
     event: Event
+    received: dt.datetime
     subjects: Mapping[str, str] | None
     depth: int = 0
 
@@ -253,7 +254,10 @@ class Transaction(Protocol):
         """The runs of an automation for an object that are not over, in the order in which they began."""
         ...
 
-    def due_runs(self, now: dt.datetime, limit: int) -> list[str]: ...
+    def due_runs(self, now: dt.datetime, limit: int) -> list[tuple[str, dt.datetime]]:
+        """Runs whose wait is over, and since when; the first first."""
+        ...
+
     def listen(self, added: Iterable[Listener], removed: Iterable[Listener]) -> None: ...
     def listened(self, type_: str) -> bool:
         """Whether any run waits for an event of this type."""

@@ -12,15 +12,16 @@ from engine.model.events import Event
 from engine.store.protocol import EventState, Incoming, Settled, Timer, Unread, Waiting
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, micros
 
-_EVENT = "seq, part, source, id, type, time, data, outcome, subjects, depth"
+_EVENT = "seq, part, source, id, type, time, received, data, outcome, subjects, depth"
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:
-    seq, part, source, id_, type_, time, data, outcome, subjects, depth = row
+    seq, part, source, id_, type_, time, received, data, outcome, subjects, depth = row
     return Waiting(
         seq=seq,
         part=part,
         event=Event(id=id_, source=source, type=type_, time=instant(time), data=loads_foreign(data), outcome=outcome),
+        received=instant(received),
         subjects=None if subjects is None else loads(subjects),
         depth=depth,
     )

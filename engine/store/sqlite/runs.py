@@ -84,9 +84,9 @@ class RunRows(Rows):
         )
         return [load(loads_foreign(body)) for (body,) in rows]
 
-    def due_runs(self, now: dt.datetime, limit: int) -> list[str]:
-        rows = self.db.execute("SELECT id FROM run WHERE until IS NOT NULL AND until <= ? ORDER BY until LIMIT ?", (micros(now), limit))
-        return [id_ for (id_,) in rows]
+    def due_runs(self, now: dt.datetime, limit: int) -> list[tuple[str, dt.datetime]]:
+        sql = "SELECT id, until FROM run WHERE until IS NOT NULL AND until <= ? ORDER BY until LIMIT ?"
+        return [(id_, instant(until)) for id_, until in self.db.execute(sql, (micros(now), limit))]
 
     def listen(self, added: Iterable[Listener], removed: Iterable[Listener]) -> None:
         self.db.executemany(

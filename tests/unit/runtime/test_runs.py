@@ -227,6 +227,18 @@ async def test_of_the_same_kind_of_object_only_the_runs_own_one_counts(engine: B
     assert await states(engine) == ["done"]
 
 
+@pytest.mark.parametrize(("after", "state"), [(2 * DAY, "done"), (4 * DAY, "stopped")])
+async def test_what_was_accepted_in_time_ends_the_wait_however_late_it_is_decided(engine: Bench, after: dt.timedelta, state: str) -> None:
+    await use(engine, WAIT_FOR)
+    await engine.turn(visit())
+    engine.clock.advance(after)  # and the daemon is down
+    await engine.accept(*(visit("2") for _ in range(400)), wanted())
+    await engine.pass_by(30 * DAY)
+    run = (await engine.runs())[0]
+    assert ("stopped" if run.reason is not None else run.state.value) == state
+    assert {one.reason for one in (await engine.runs())[1:]} == {None}, "a wait begins when its event is decided"
+
+
 # -- replies of a desk ----------------------------------------------------------------------------------------------------
 
 
