@@ -85,6 +85,8 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[tuple[str, Span]]:
     for step in steps:
         if step.action not in _ACTIONS:
             yield f"`{step.action}` in an automation", step.at
+        if step.action == "emit" and step.content.get("objects"):
+            yield "an object in the `data` of `emit`", step.at
         yield from _events(step.events, step.at)
         for branch in (step.then, step.otherwise, step.on_timeout, step.on_failure):
             yield from _steps(branch)

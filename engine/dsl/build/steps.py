@@ -267,4 +267,5 @@ def _emit(bench: Bench, node: Mapping, here: Span, place: Place) -> dict[str, ob
     for kind in event.objects:
         if kind not in given and kind not in place.names:
             bench.error("SND203", f"`{name}` carries a {kind}, but there is none here", event_node.span, "give it in `data`")
-    return {"event": name, "data": values}
+    objects = tuple(key for key in given if key in event.objects)
+    return {"event": name, "data": values, **({"objects": objects} if objects else {})}

@@ -46,6 +46,24 @@ _INVARIANTS: tuple[tuple[str, str], ...] = (
     ("a link leads to no invitation", "SELECT invitation FROM token WHERE invitation NOT IN (SELECT id FROM invitation)"),
     ("a contact's name leads to nobody", "SELECT value FROM alias WHERE key NOT IN (SELECT key FROM object WHERE kind = 'contact')"),
     ("a set-aside event does not say why", "SELECT seq FROM event WHERE state IN (2, 3) AND note IS NULL"),
+    (
+        "a run waits for what will never come",
+        "SELECT id FROM run WHERE state = 'waiting' AND until IS NULL AND id NOT IN (SELECT run FROM told)"
+        " AND id NOT IN (SELECT run FROM outbox WHERE run IS NOT NULL AND state IN ('pending', 'sending'))",
+    ),
+    (
+        "a queued run waits for none",
+        "SELECT id FROM run q WHERE state = 'queued' AND NOT EXISTS"
+        " (SELECT 1 FROM run WHERE subject = q.subject AND automation = q.automation AND state = 'waiting')",
+    ),
+    (
+        "an event is waited for by no run that waits",
+        "SELECT run FROM listener WHERE run NOT IN (SELECT id FROM run WHERE until IS NOT NULL)",
+    ),
+    (
+        "a run that nobody knows was told something",
+        "SELECT run FROM told WHERE run NOT IN (SELECT id FROM run) AND run NOT IN (SELECT run FROM outbox WHERE run IS NOT NULL)",
+    ),
     ("a version lacks a definition", "SELECT address FROM deployment_item WHERE fingerprint NOT IN (SELECT fingerprint FROM definition)"),
 )
 _SHOWN = 5  # places a finding names

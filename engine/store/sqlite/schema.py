@@ -222,6 +222,18 @@ MIGRATIONS: tuple[str, ...] = (
         body BLOB NOT NULL,
         reason TEXT NOT NULL
     ) STRICT;
+
+    -- With all other columns in the key, SQLite 3.40 takes a first one for NULL where it checks a store's integrity.
+    ALTER TABLE listener RENAME TO listener_of_format_2;
+    CREATE TABLE listener (
+        type TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        run TEXT NOT NULL,
+        part INTEGER NOT NULL,
+        PRIMARY KEY (type, subject, run)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO listener (type, subject, run, part) SELECT type, subject, run, part FROM listener_of_format_2;
+    DROP TABLE listener_of_format_2;
     """,
 )
 VERSION = len(MIGRATIONS)

@@ -57,6 +57,7 @@ class VersionRows(Rows):
             found[f"events_{EventState(state).name.lower()}"] = count
         for action, state, count in self.db.execute("SELECT action, state, count(*) FROM outbox GROUP BY action, state"):
             found[f"{action}_{state}"] = count
+        found["runs_failed"] = self.db.execute("SELECT count(*) FROM run WHERE state = 'failed'").fetchone()[0]
         found["answers"] = self.db.execute("SELECT count(*) FROM answer").fetchone()[0]
         found["unread"] = self.db.execute("SELECT count(*) FROM unread").fetchone()[0]
         found["contacts"] = self.db.execute("SELECT count(*) FROM object WHERE kind = 'contact'").fetchone()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -134,3 +135,19 @@ def test_a_definition_that_only_moved_is_known_at_its_new_place() -> None:
     after = Version(packed(replace(definitions, automations={**definitions.automations, name: moved})), before)
     assert after.definitions.automations[name].at.line == 999
     assert before.definitions.automations[name].at.line != 999
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ("{emit: {event: help.wanted, data: {topic: t, contact: {name: Ada}}}}", "an object in the `data` of `emit`"),
+        ("{wait_for: survey.nps_delivery.opened, at_most: 1d}", "`survey.NAME.opened`"),
+        ("{wait_for: metric.nps_delivery.changed, at_most: 1d}", "`metric.SURVEY.changed`"),
+        ("{suppress: {reason: asked us to}}", "`suppress` in an automation"),
+    ],
+)
+def test_a_step_that_is_not_carried_out_yet_is_refused_in_every_branch(step: str, why: str) -> None:
+    branch = f"  - {{wait_for: help.wanted, at_most: 1d, on_timeout: [{step}]}}\n"
+    found = small_project.with_rules(f"automation: later\nwhen: visit.ended\nthen:\n{branch}")
+    with pytest.raises(RefusedError, match=re.escape(why)):
+        pack(found, at=dt.datetime(2026, 3, 2, tzinfo=dt.UTC), by="test", commit=None)

@@ -32,6 +32,7 @@ from engine.rules.compile import RuleSet
 from engine.rules.flow import Act, Flow, advance, begin, cancelled, listens, released, resume, retried
 from engine.runtime.steering import retry_run
 from engine.schedule.durations import Duration
+from engine.store.sqlite import files
 from engine.store.sqlite.store import SqliteStore
 
 HERE = Span("a.yaml", 1, 1, 1, 2)
@@ -312,6 +313,7 @@ async def play(folder: Path, definitions: Definitions, script: Sequence[tuple[st
             else:
                 await real.crash()
             assert await real.seen() == of_model(model, people), (number, what, with_)
+            assert list(files.problems(real.path)) == []
     finally:
         await real.bench.store.close()
 
