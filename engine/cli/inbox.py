@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from engine.cli.operate import operate
+from engine.cli.operate import operate, who
 from engine.cli.options import format_option, project_option, store_option
 from engine.errors import StoreError
+from engine.store.protocol import Waiting
 
 MAX_LISTED = 10_000
 
@@ -28,8 +29,9 @@ def command() -> None:
 def list_(project: Path, store: str, format_: str, limit: int) -> int:
     """List set-aside events by number, and unread requests as uNUMBER, with the reason.
 
-    Quarantined: the data do not fit the contract. Parked: the engine failed at it. Unread: the sender was let in, but the body was no
-    event; of these the newest 16 MiB are kept.
+    Quarantined: the data do not fit the contract. Parked: the engine failed at it. Held: a later event of the contact of a parked one,
+    decided when that one was replayed or dropped. Unread: the sender was let in, but the body was no event; of these the newest 16 MiB
+    are kept.
     """
     from engine.store.open import store_path
     from engine.store.sqlite.store import read_only
@@ -37,15 +39,18 @@ def list_(project: Path, store: str, format_: str, limit: int) -> int:
     path = store_path(store, project)
     if not os.path.exists(path):
         raise StoreError(f"there is no store at {path}. Run `sounding apply` first, or name one with --store")
-    aside, unread = read_only(path, lambda tx: (tx.set_aside(limit), tx.unread(None, limit)))
+    aside, held, unread = read_only(path, lambda tx: (tx.set_aside(limit), tx.held(limit), tx.unread(None, limit)))
     rows = [
         {
             "id": str(waiting.seq),
             "state": settled.state.name.lower(),
-            "what": f"{waiting.event.type} {waiting.event.source} {waiting.event.id}",
+            "what": _what(waiting),
             "reason": (settled.note or "").strip().rpartition("\n")[2],
         }
         for waiting, settled in aside
+    ]
+    rows += [
+        {"id": str(waiting.seq), "state": "held", "what": _what(waiting), "reason": f"waits behind {parked}"} for waiting, parked in held
     ]
     rows += [{"id": f"u{row.id}", "state": "unread", "what": f"{row.door} {len(row.body)} bytes", "reason": row.reason} for row in unread]
     if format_ == "json":
@@ -62,7 +67,10 @@ def list_(project: Path, store: str, format_: str, limit: int) -> int:
 @project_option
 @store_option
 def replay(ids: tuple[str, ...], project: Path, store: str) -> int:
-    """Decide set-aside events once more, and read requests again. Exit 1 where one could not be."""
+    """Decide set-aside events once more, and read requests again. Exit 1 where one could not be.
+
+    What was held behind a parked event is decided after it, in order; where it fails again, all of it waits as before.
+    """
     events, unread = _ids(ids)
     return _say(operate("replay", {"events": events, "unread": unread}, project, store), len(ids))
 
@@ -72,11 +80,16 @@ def replay(ids: tuple[str, ...], project: Path, store: str) -> int:
 @project_option
 @store_option
 def drop(ids: tuple[str, ...], project: Path, store: str) -> int:
-    """Let go of unread requests. An accepted event stays: what was acknowledged is kept."""
+    """Let go of set-aside events and of unread requests. What was held behind a parked event is decided now.
+
+    A dropped event is never decided, but stays in the store with who dropped it: what was acknowledged is kept.
+    """
     events, unread = _ids(ids)
-    if events:
-        raise click.UsageError("an accepted event is kept; only unread requests, as u3, can be dropped")
-    return _say(operate("forget", {"unread": unread}, project, store), len(ids))
+    return _say(operate("forget", {"events": events, "unread": unread, "by": who()}, project, store), len(ids))
+
+
+def _what(waiting: Waiting) -> str:
+    return f"{waiting.event.type} {waiting.event.source} {waiting.event.id}"
 
 
 def _ids(given: tuple[str, ...]) -> tuple[list[int], list[int]]:

@@ -20,9 +20,11 @@ from engine.model.runs import RunState, Skipped
 from engine.runtime.claim import tell
 from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaError, decode
 from engine.runtime.people import event_part
-from engine.store.protocol import EVERYTHING, Incoming, Pause, Transaction, Unread
+from engine.store.lines import Unread
+from engine.store.protocol import EVERYTHING, Incoming, Pause, Transaction
 
 CONNECTION = "connection."
+MAX_HELD = 100_000  # events behind parked ones that are looked through to say what one waits for
 _AGAIN = frozenset({DeliveryState.DEAD, DeliveryState.UNKNOWN, DeliveryState.DROPPED})
 _WITHDRAWN = frozenset({DeliveryState.DEAD, DeliveryState.UNKNOWN, DeliveryState.PENDING})
 
@@ -118,7 +120,7 @@ def _each(tx: Transaction, ids: Sequence[int], states: frozenset[DeliveryState],
 def replay(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
     """Decide events (``events``) that were set aside once more, and read requests (``unread``) again that were not understood."""
     done = tx.replay(said["events"])
-    refused = {str(seq): "there is no such event, or it is not set aside" for seq in said["events"] if seq not in done}
+    refused = _not_aside(tx, said["events"], done)
     found = {row.id: row for row in tx.unread(said["unread"], len(said["unread"]))}
     read: list[int] = []
     for id_ in said["unread"]:
@@ -144,10 +146,26 @@ def _read_again(tx: Transaction, row: Unread, now: dt.datetime) -> str | None:
 
 
 def forget(tx: Transaction, said: Said, now: dt.datetime) -> dict[str, Any]:
-    """Let go of requests (``unread``) that were not understood."""
+    """Let go of events (``events``) that were set aside, and of requests (``unread``) that were not understood; ``by`` says who did."""
+    dropped = tx.discard(said["events"], said["by"])
     there = [row.id for row in tx.unread(said["unread"], len(said["unread"]))]
     tx.forget_unread(there)
-    return {"done": sorted(there), "refused": {f"u{id_}": "there is no such request" for id_ in said["unread"] if id_ not in there}}
+    refused = _not_aside(tx, said["events"], dropped) | {
+        f"u{id_}": "there is no such request" for id_ in said["unread"] if id_ not in there
+    }
+    return {"done": [*dropped, *(f"u{id_}" for id_ in sorted(there))], "refused": refused}
+
+
+def _not_aside(tx: Transaction, seqs: Sequence[int], done: Sequence[int]) -> dict[str, str]:
+    """Why the others of some events could be neither replayed nor dropped."""
+    behind = {waiting.seq: parked for waiting, parked in tx.held(MAX_HELD)} if len(done) < len(set(seqs)) else {}
+    return {
+        str(seq): f"it waits behind event {behind[seq]}: replay or drop that one"
+        if seq in behind
+        else "there is no such event, or it is not set aside"
+        for seq in seqs
+        if seq not in done
+    }
 
 
 OPERATIONS: Mapping[str, Operation] = {

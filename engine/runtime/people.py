@@ -106,6 +106,14 @@ class People:
             self._load([(kind, key)])
         return self._records[kind, key]
 
+    def known_as(self, row: Waiting) -> list[str]:
+        """Every name of the contact that an event is about: its key, and what the event's data call it."""
+        keys = dict(self._keys([row]))
+        found = {kind: record for kind, key in keys.items() if (record := self.record(kind, key)) is not None}
+        contact = self.around(found).get("contact")
+        key = contact.key if contact is not None else keys.get("contact")
+        return [*([key] if key is not None else []), *(f"{kind}/{value}" for kind, value in self._names[row.seq])]
+
     def bring(self, row: Waiting) -> Brought:
         """Merge what an event carries; nothing is kept yet. A required field that does not fit leaves no records."""
         event = row.event

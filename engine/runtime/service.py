@@ -21,7 +21,8 @@ from engine.runtime.operate import OPERATIONS
 from engine.runtime.people import event_part, part_of
 from engine.runtime.steering import cancel_run, retry_run
 from engine.runtime.turn import TurnReport, run_turn
-from engine.store.protocol import Deployment, Incoming, NewDelivery, Store, Transaction, Unread
+from engine.store.lines import Unread
+from engine.store.protocol import Deployment, Incoming, NewDelivery, Store, Transaction
 
 AT_ONCE = 32  # deliveries of a connection under way, where it has no limit of its own
 MAX_ENTERING = 10_000  # events on their way to the disk; beyond that senders are told to come back, before memory grows

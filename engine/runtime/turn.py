@@ -20,7 +20,7 @@ from engine.rules.decide import Ask, Begin, Cancel, Decision, decide
 from engine.rules.scope import situation
 from engine.runtime.effects import Batch, Case, cancel, carry_out, cause_of, in_sight, invite, own_event, tell_asker
 from engine.runtime.gather import Work, gather
-from engine.runtime.people import Brought, part_of
+from engine.runtime.people import Brought, People, part_of
 from engine.runtime.runs import MAX_TRACEBACK, RunFailedError
 from engine.store.protocol import EventState, Settled, Transaction, Waiting
 
@@ -137,13 +137,16 @@ def _gather(turn: _Turn, rows: Sequence[Waiting], do: Callable[[Work], None]) ->
 
 
 def _decide_all(turn: _Turn, rows: Sequence[Waiting]) -> None:
-    """A batch in which the engine fails is halved until the culprit is alone. It is parked; those before and behind it are decided."""
+    """A batch in which the engine fails is halved until the culprit is alone. It is parked, and later events of its contact wait
+    behind it; all others are decided."""
     if not rows:
         return
 
     def decide_each(work: Work) -> None:
+        blocks = turn.tx.blocks()
         for row in rows:
-            _decide_one(turn.version, row, work, turn.now)
+            if not (blocks and _held(row, work)):
+                _decide_one(turn.version, row, work, turn.now)
 
     try:
         batch = _gather(turn, rows, decide_each)
@@ -151,7 +154,7 @@ def _decide_all(turn: _Turn, rows: Sequence[Waiting]) -> None:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, it is kept with the event that caused it
         if len(rows) == 1:
-            _park(turn.tx, rows[0], error)
+            _park(turn, rows[0], error)
             turn.report.parked += 1
             return
         middle = len(rows) // 2
@@ -162,10 +165,28 @@ def _decide_all(turn: _Turn, rows: Sequence[Waiting]) -> None:
     turn.report.decided += len(batch.settled)
 
 
-def _park(tx: Transaction, row: Waiting, error: Exception) -> None:
+def _park(turn: _Turn, row: Waiting, error: Exception) -> None:
     # The last frames only: local values may be personal and are in none of them.
     note = "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
-    tx.settle([Settled(seq=row.seq, state=EventState.PARKED, note=note)])
+    turn.tx.settle([Settled(seq=row.seq, state=EventState.PARKED, note=note)])
+    try:
+        names = People(turn.tx, turn.version.definitions, [row]).known_as(row)
+    except RefusedError:
+        raise
+    except Exception:  # noqa: BLE001  # the engine fails at the very names: nobody can be told to wait behind it
+        return
+    turn.tx.block(names, row.seq)
+
+
+def _held(row: Waiting, work: Work) -> bool:
+    """Whether an earlier event of the contact is parked. What comes later must not overtake it, nor what waits behind it."""
+    names = work.batch.people.known_as(row)
+    behind = work.tx.blocked(names, row.seq)
+    if behind is None:
+        return False
+    work.tx.hold(row.seq, behind)
+    work.tx.block(names, behind)
+    return True
 
 
 def _decide_one(version: Version, row: Waiting, work: Work, now: dt.datetime) -> None:

@@ -1,9 +1,9 @@
-"""Rows of the store as people read them."""
+"""Rows of the store that people read."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model.delivery import Delivery
@@ -29,3 +29,15 @@ class OutboxLine:
     due: dt.datetime
     reason: str | None
     external_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A request that came through an open door and could not be understood."""
+
+    id: int = 0
+    at: dt.datetime
+    door: str  # /events, /hooks/CONNECTION
+    headers: Mapping[str, str]  # those that say what the body is; no token
+    body: bytes
+    reason: str

@@ -17,7 +17,7 @@ from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Asked, Invitation
 from engine.model.runs import Outcome, Replied, Run, RunState
-from engine.store.lines import OutboxLine, RunLine
+from engine.store.lines import OutboxLine, RunLine, Unread
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ class EventState(IntEnum):
     DECIDED = 1
     QUARANTINED = 2  # its data do not fit the contract; nothing was decided
     PARKED = 3  # it makes the engine fail; `note` has the traceback
+    HELD = 4  # it waits behind a parked event of its contact
+    DROPPED = 5  # an operator let go of it; `note` says who, and what it was set aside for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,18 +147,6 @@ class Pause:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """A request that came through an open door and could not be understood."""
-
-    id: int = 0
-    at: dt.datetime
-    door: str  # /events, /hooks/CONNECTION
-    headers: Mapping[str, str]  # those that say what the body is; no token
-    body: bytes
-    reason: str
-
-
 class Transaction(Protocol):
     def attempt(self) -> AbstractContextManager[None]:
         """A part that is undone where it raises, while the rest of the transaction stands. StoreError where the disk refuses."""
@@ -177,7 +167,29 @@ class Transaction(Protocol):
         ...
 
     def replay(self, seqs: Iterable[int]) -> list[int]:
-        """Events that were set aside wait to be decided again; which of them."""
+        """Events that were set aside wait to be decided again, and so do those behind them; which of ``seqs``."""
+        ...
+
+    def discard(self, seqs: Iterable[int], by: str) -> list[int]:
+        """Let go of events that were set aside; those behind them wait to be decided. Which of ``seqs``."""
+        ...
+
+    def block(self, names: Iterable[str], behind: int) -> None:
+        """Later events of whoever has one of these names wait behind a parked one."""
+        ...
+
+    def blocks(self) -> bool: ...
+    def blocked(self, names: Iterable[str], seq: int) -> int | None:
+        """The parked event behind which an event of whoever has these names must wait."""
+        ...
+
+    def hold(self, seq: int, behind: int) -> None: ...
+    def held(self, limit: int) -> list[tuple[Waiting, int]]:
+        """Events that wait behind a parked one, and which; in order."""
+        ...
+
+    def held_behind(self) -> dict[int, int]:
+        """How many wait, by parked event."""
         ...
 
     def keep_unread(self, row: Unread, *, most: int) -> None:

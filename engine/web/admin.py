@@ -20,7 +20,7 @@ from engine.errors import RefusedError
 from engine.insight.scores import UNITS, response_rate, survey_scores
 from engine.model.delivery import DeliveryState
 from engine.runtime.service import Service
-from engine.store.protocol import Transaction
+from engine.store.protocol import Transaction, Waiting
 
 _TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD)
 _COUNTED = 10_000  # newest dropped deliveries that the reasons are counted over
@@ -82,10 +82,18 @@ def _overview(tx: Transaction, service: Service) -> dict[str, Any]:
         "pauses": tx.pauses(),
         "counts": tx.counts(),
         "trouble": tx.outbox(_TROUBLE, 20),
-        "set_aside": [(waiting.event, settled.state.name.lower(), _last_line(settled.note)) for waiting, settled in tx.set_aside(20)],
+        "set_aside": _set_aside(tx),
         "not_sent": _reasons(tx),
         "pending": tx.outbox((DeliveryState.PENDING, DeliveryState.SENDING), 10),
     }
+
+
+def _set_aside(tx: Transaction) -> list[tuple[Waiting, str, int, str]]:
+    """Events that were not decided: the newest, each with its state, how many wait behind it, and why."""
+    behind = tx.held_behind()
+    return [
+        (waiting, settled.state.name.lower(), behind.get(waiting.seq, 0), _last_line(settled.note)) for waiting, settled in tx.set_aside(20)
+    ]
 
 
 def _last_line(note: str | None) -> str:

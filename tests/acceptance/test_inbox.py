@@ -70,7 +70,28 @@ async def test_a_quarantined_event_is_decided_when_the_contract_has_been_mended(
         assert (await made.daemon.run("apply")).code == 0
         assert (await made.daemon.run("inbox", "replay", row["id"])).out == "1 of 1\n"
         assert await made.daemon.quiet() == {"ticket_done": 1}
-        assert (await made.daemon.run("inbox", "drop", row["id"])).code == 2
+        assert (await made.daemon.run("inbox", "drop", row["id"])).code == 1
+
+
+async def test_what_waits_behind_a_parked_event_is_seen_and_goes_on_when_it_is_dropped(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        # Two days behind the last moment of the calendar there is none: deciding fails in the engine.
+        bad = {**event("visit.ended", "v1", contact={"id": "c1", "email": "ada@example.test"}), "time": "9999-12-31T23:59:00Z"}
+        good = event("help.wanted", "h1", contact={"id": "c1"}, topic="late")
+        assert (await made.daemon.send(bad, good, event("help.wanted", "h2", contact={"id": "c2"}, topic="other")))[0] == 202
+        assert await made.daemon.quiet() == {"ticket_done": 1}
+        parked, held = await listed(made)
+        assert (parked["state"], parked["reason"].split(":")[0]) == ("parked", "OverflowError")
+        assert (held["state"], held["reason"]) == ("held", f"waits behind {parked['id']}")
+        async with made.daemon.http.get(made.daemon.admin + "/metrics") as metrics:
+            assert 'sounding_rows{what="events_held"} 1.0' in await metrics.text()
+        async with made.daemon.http.get(made.daemon.admin + "/") as overview:
+            assert "Waiting behind it" in await overview.text()
+        again = await made.daemon.run("inbox", "drop", held["id"])
+        assert (again.code, again.err) == (1, f"{held['id']}: it waits behind event {parked['id']}: replay or drop that one\n")
+        assert (await made.daemon.run("inbox", "drop", parked["id"])).out == "1 of 1\n"
+        assert await made.daemon.quiet() == {"ticket_done": 2}
+        assert await listed(made) == []
 
 
 async def test_unread_requests_are_dropped_on_demand(tmp_path: Path) -> None:

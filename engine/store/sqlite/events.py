@@ -9,7 +9,8 @@ from typing import Any
 from orjson import loads
 
 from engine.model.events import Event
-from engine.store.protocol import EventState, Incoming, Settled, Timer, Unread, Waiting
+from engine.store.lines import Unread
+from engine.store.protocol import EventState, Incoming, Settled, Timer, Waiting
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, micros
 
 _EVENT = "seq, part, source, id, type, time, received, data, outcome, subjects, depth"
@@ -73,11 +74,44 @@ class EventRows(Rows):
         return [(_waiting(row[:-2]), Settled(seq=row[0], state=EventState(row[-2]), note=row[-1])) for row in rows]
 
     def replay(self, seqs: Iterable[int]) -> list[int]:
+        return self._take_up(seqs, EventState.WAITING, "NULL", ())
+
+    def discard(self, seqs: Iterable[int], by: str) -> list[int]:
+        return self._take_up(seqs, EventState.DROPPED, "'dropped by ' || ? || ': ' || note", (by,))
+
+    def _take_up(self, seqs: Iterable[int], state: EventState, note: str, parameters: tuple[str, ...]) -> list[int]:
+        """Give set-aside events another state and note, and have those decided that waited behind them."""
         found: list[int] = []
         for some in chunks(dict.fromkeys(seqs)):
-            sql = f"UPDATE event SET state = 0, note = NULL WHERE seq IN ({marks(some)}) AND state IN (?, ?) RETURNING seq"
-            found += [seq for (seq,) in self.db.execute(sql, (*some, int(EventState.QUARANTINED), int(EventState.PARKED)))]
+            sql = f"UPDATE event SET state = ?, note = {note} WHERE seq IN ({marks(some)}) AND state IN (?, ?) RETURNING seq"
+            states = int(EventState.QUARANTINED), int(EventState.PARKED)
+            found += [seq for (seq,) in self.db.execute(sql, (int(state), *parameters, *some, *states)).fetchall()]
+        released = [(seq,) for seq in found]
+        self.db.executemany("DELETE FROM blocked WHERE behind = ?", released)
+        self.db.executemany("UPDATE event SET state = 0, behind = NULL WHERE behind = ?", released)
         return sorted(found)
+
+    def block(self, names: Iterable[str], behind: int) -> None:
+        self.db.executemany("INSERT INTO blocked (name, behind) VALUES (?,?) ON CONFLICT DO NOTHING", [(name, behind) for name in names])
+
+    def blocks(self) -> bool:
+        return bool(self.db.execute("SELECT EXISTS (SELECT 1 FROM blocked)").fetchone()[0])
+
+    def blocked(self, names: Iterable[str], seq: int) -> int | None:
+        wanted = list(names)
+        sql = f"SELECT min(behind) FROM blocked WHERE name IN ({marks(wanted)}) AND behind < ?"
+        found: int | None = self.db.execute(sql, (*wanted, seq)).fetchone()[0]
+        return found
+
+    def hold(self, seq: int, behind: int) -> None:
+        self.db.execute("UPDATE event SET state = ?, behind = ? WHERE seq = ?", (int(EventState.HELD), behind, seq))
+
+    def held(self, limit: int) -> list[tuple[Waiting, int]]:
+        rows = self.db.execute(f"SELECT {_EVENT}, behind FROM event WHERE behind IS NOT NULL ORDER BY behind, seq LIMIT ?", (limit,))
+        return [(_waiting(row[:-1]), row[-1]) for row in rows]
+
+    def held_behind(self) -> dict[int, int]:
+        return dict(self.db.execute("SELECT behind, count(*) FROM event WHERE behind IS NOT NULL GROUP BY behind").fetchall())
 
     def keep_unread(self, row: Unread, *, most: int) -> None:
         self.db.execute(

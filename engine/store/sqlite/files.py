@@ -64,6 +64,12 @@ _INVARIANTS: tuple[tuple[str, str], ...] = (
         "a run that nobody knows was told something",
         "SELECT run FROM told WHERE run NOT IN (SELECT id FROM run) AND run NOT IN (SELECT run FROM outbox WHERE run IS NOT NULL)",
     ),
+    (
+        "an event waits behind one that is not parked",
+        "SELECT seq FROM event WHERE behind IS NOT NULL AND behind NOT IN (SELECT seq FROM event WHERE state = 3)",
+    ),
+    ("an event waits behind none", "SELECT seq FROM event WHERE (state = 4) <> (behind IS NOT NULL)"),
+    ("a name is held up by no parked event", "SELECT name FROM blocked WHERE behind NOT IN (SELECT seq FROM event WHERE state = 3)"),
     ("a version lacks a definition", "SELECT address FROM deployment_item WHERE fingerprint NOT IN (SELECT fingerprint FROM definition)"),
 )
 _SHOWN = 5  # places a finding names

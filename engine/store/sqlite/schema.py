@@ -234,6 +234,15 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     INSERT INTO listener (type, subject, run, part) SELECT type, subject, run, part FROM listener_of_format_2;
     DROP TABLE listener_of_format_2;
+
+    ALTER TABLE event ADD COLUMN behind INTEGER;
+    CREATE INDEX event_behind ON event (behind) WHERE behind IS NOT NULL;
+    CREATE TABLE blocked (
+        name TEXT NOT NULL,
+        behind INTEGER NOT NULL REFERENCES event (seq),
+        PRIMARY KEY (name, behind)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX blocked_behind ON blocked (behind);
     """,
 )
 VERSION = len(MIGRATIONS)

@@ -25,12 +25,12 @@ async def engine(tmp_path: Path) -> AsyncIterator[Bench]:
         yield made
 
 
-def good(number: int) -> Event:
-    return event("help.wanted", {"contact": {"id": "1", "name": f"Ada {number}"}, "topic": f"t{number}"})
+def good(number: int, contact: str = "2") -> Event:
+    return event("help.wanted", {"contact": {"id": contact, "name": f"Ada {number}"}, "topic": f"t{number}"})
 
 
-def fails_when_decided() -> Event:
-    return event("visit.ended", {"contact": {"id": "1", "name": "nobody", "email": "ada@example.test"}}, time=TOO_LATE)
+def fails_when_decided(contact: str = "1") -> Event:
+    return event("visit.ended", {"contact": {"id": contact, "name": "nobody", "email": f"ada{contact}@example.test"}}, time=TOO_LATE)
 
 
 async def test_a_poison_event_is_parked_alone_with_its_traceback(engine: Bench) -> None:
@@ -44,7 +44,7 @@ async def test_a_poison_event_is_parked_alone_with_its_traceback(engine: Bench) 
     assert "OverflowError" in note
     assert {engine.outcome(one).state for one in before + behind} == {EventState.DECIDED}
     assert len(await engine.deliveries()) == 12
-    assert engine.objects("contact") == [{"id": "1", "name": "Ada 11"}], "nothing of the poison is merged"
+    assert engine.objects("contact") == [{"id": "2", "name": "Ada 11"}], "nothing of the poison is merged"
 
 
 @pytest.mark.parametrize("where", [0, 3, 9])
@@ -56,7 +56,7 @@ async def test_it_does_not_matter_where_in_a_batch_a_poison_event_stands(engine:
 
 
 async def test_many_poison_events_are_all_parked_and_the_rest_decided_in_order(engine: Bench) -> None:
-    batch = [fails_when_decided() if n % 3 == 0 else good(n) for n in range(90)]
+    batch = [fails_when_decided(f"bad{n}") if n % 3 == 0 else good(n) for n in range(90)]
     assert await engine.turn(*batch) == 30
     rows = stored.rows(engine.store.path, "SELECT e.seq FROM outbox o JOIN event e ON e.seq = o.event ORDER BY o.id")
     assert len(rows) == 60
@@ -64,7 +64,7 @@ async def test_many_poison_events_are_all_parked_and_the_rest_decided_in_order(e
 
 
 async def test_an_event_that_fails_when_the_turn_is_written_is_parked_alone(engine: Bench) -> None:
-    bad = good(5)
+    bad = good(5, "1")
     batch = [good(4), bad, good(6)]
     await engine.accept(*batch)
     engine.store._writer.execute(

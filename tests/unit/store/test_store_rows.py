@@ -13,7 +13,8 @@ import pytest
 from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Invitation, InvitationState
-from engine.store.protocol import Deployment, EventState, Incoming, NewDelivery, Settled, Store, Timer, Unread, Work
+from engine.store.lines import Unread
+from engine.store.protocol import Deployment, EventState, Incoming, NewDelivery, Settled, Store, Timer, Work
 from engine.store.sqlite.store import SqliteStore
 
 NOON = dt.datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=dt.UTC)
