@@ -20,8 +20,8 @@ from engine.model.runs import RunState, Skipped
 from engine.runtime.claim import tell
 from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaError, decode
 from engine.runtime.people import event_part
-from engine.store.lines import Unread
-from engine.store.protocol import EVERYTHING, Incoming, Pause, Transaction
+from engine.store.lines import Pause, Unread
+from engine.store.protocol import EVERYTHING, Incoming, Transaction
 
 CONNECTION = "connection."
 MAX_HELD = 100_000  # events behind parked ones that are looked through to say what one waits for

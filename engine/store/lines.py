@@ -41,3 +41,12 @@ class Unread:
     headers: Mapping[str, str]  # those that say what the body is; no token
     body: bytes
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Sending held back until somebody says otherwise."""
+
+    what: str  # `EVERYTHING`, an address (cadence.NAME, automation.NAME), or connection.NAME
+    at: dt.datetime
+    by: str

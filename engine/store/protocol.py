@@ -17,7 +17,7 @@ from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Asked, Invitation
 from engine.model.runs import Outcome, Replied, Run, RunState
-from engine.store.lines import OutboxLine, RunLine, Unread
+from engine.store.lines import OutboxLine, Pause, RunLine, Unread
 
 T = TypeVar("T")
 
@@ -136,15 +136,6 @@ class Deployment:
     language: int
     bodies: Mapping[str, str] = field(default_factory=dict)  # address → JSON
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # address → fingerprint of that definition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """Sending held back until somebody says otherwise."""
-
-    what: str  # EVERYTHING, an address (cadence.NAME, automation.NAME), or connection.NAME
-    at: dt.datetime
-    by: str
 
 
 class Transaction(Protocol):

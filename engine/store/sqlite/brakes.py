@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from engine.store.protocol import Pause
+from engine.store.lines import Pause
 from engine.store.sqlite.rows import Rows, instant, micros
 
 _MINUTE = 60_000_000  # microseconds
