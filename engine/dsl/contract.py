@@ -114,8 +114,6 @@ def answer_type(question: Question) -> Type | None:
     match question.type:
         case "info":
             return None
-        case "gcr":
-            kind = Type("one_of", options=CATEGORIES["gcr"])
         case "single" | "dropdown":
             kind = Type("one_of", options=tuple(question.options) + (("other",) if question.other else ()))
         case "ranking":
@@ -129,21 +127,26 @@ def answer_type(question: Question) -> Type | None:
             options = tuple(question.options) + (("other",) if question.other else ())
             listing = Type("list", item=Type("one_of", options=options))
             return listing if sure else listing.maybe()
-        case "yes_no":
-            kind = BOOLEAN
         case "consent":
             return BOOLEAN if sure else BOOLEAN.maybe()
-        case "text":
-            kind = replace(TEXT, personal=True)
-        case "email" | "phone":
-            kind = Type(question.type, personal=True)
-        case "number":
-            kind = NUMBER
-        case "date":
-            kind = Type("date")
         case _:
-            kind = replace(INTEGER, range=question.scale)
+            return _type_of(question.type, question.scale, optional=not (sure and question.required))
     return kind if sure and question.required else kind.maybe()
+
+
+@cache
+def _type_of(question: str, scale: tuple[int, int] | None, *, optional: bool) -> Type:
+    """Of the questions that differ in nothing else, there are many."""
+    match question:
+        case "gcr":
+            return Type("one_of", optional, options=CATEGORIES["gcr"])
+        case "yes_no":
+            return replace(BOOLEAN, optional=optional)
+        case "text" | "email" | "phone":
+            return Type(question, optional, personal=True)
+        case "number" | "date":
+            return Type(question, optional)
+    return replace(INTEGER, optional=optional, range=scale)
 
 
 def answer_types(survey: Survey) -> dict[str, Type]:
@@ -159,7 +162,7 @@ def answers_to(question: Question) -> dict[str, Type]:
     kind = answer_type(question)
     found = {question.id: kind} if kind is not None else {}
     if question.other:
-        found[f"{question.id}_other"] = replace(TEXT, personal=True, optional=True)
+        found[f"{question.id}_other"] = _type_of("text", None, optional=True)
     return found
 
 

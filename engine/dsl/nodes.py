@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from typing import Any
 
 from engine.model.span import Span
 
 _ESCAPE_WIDTH = {"x": 2, "u": 4, "U": 8}
+_BREAK = re.compile("\n")
 _FOLD = re.compile(r"[ \t]*\n[ \t\n]*")
 
 
@@ -20,29 +22,34 @@ class SourceFile:
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
-        self._starts: list[int] | None = None  # where each line begins
+        self._starts: list[int] = []  # where each line begins, and where one would behind the text; empty until somebody asks
+
+    def _lines(self) -> list[int]:
+        self._starts = [0, *(found.end() for found in _BREAK.finditer(self.text)), sys.maxsize]
+        return self._starts
 
     def place(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character of the text."""
-        if self._starts is None:
-            self._starts = [0, *(found.end() for found in re.finditer("\n", self.text))]
-        line = bisect_right(self._starts, index)
-        return line, index - self._starts[line - 1] + 1
+        starts = self._starts or self._lines()
+        line = bisect_right(starts, index)
+        return line, index - starts[line - 1] + 1
 
     def span(self, start: int, end: int) -> Span:
-        line, column = self.place(start)
-        following = self._starts[line] if self._starts is not None and line < len(self._starts) else end + 1
-        return (
-            Span(self.name, line, column, line, column + end - start)
-            if end < following
-            else Span(self.name, line, column, *self.place(end))
-        )
+        # Not by way of `place`: of every file there are dozens.
+        starts = self._starts or self._lines()
+        line = bisect_right(starts, start)
+        before = starts[line - 1] - 1
+        if end < starts[line]:
+            return Span(self.name, line, start - before, line, end - before)
+        return Span(self.name, line, start - before, *self.place(end))
 
     def within_line(self, start: int, end: int) -> Span:
         """From ``start`` to ``end``, or one character where the end stands on another line."""
-        line, column = self.place(start)
-        last, behind = self.place(max(end, start + 1))
-        return Span(self.name, line, column, line, behind if last == line else column + 1)
+        starts = self._starts or self._lines()
+        line = bisect_right(starts, start)
+        before = starts[line - 1] - 1
+        behind = max(end, start + 1)
+        return Span(self.name, line, start - before, line, (behind if behind < starts[line] else start + 1) - before)
 
 
 class Node:
@@ -79,17 +86,22 @@ class Scalar(Node):
 
     def within(self, offset: int, length: int = 1) -> Span:
         """The place of ``length`` characters of ``text`` from ``offset``, whatever the scalar's style."""
+        begin = self._verbatim()
+        if begin is not None:
+            return self.file.within_line(begin + offset, begin + offset + max(length, 1))
         first = self._source(offset)[0]
         last, width = self._source(offset + max(length, 1) - 1)
         return self.file.within_line(first, last + width)
 
+    def _verbatim(self) -> int | None:
+        """Where the text begins in the file, if it stands there as it is."""
+        start, around = self.start, self.end - self.start - len(self.text)
+        quote = around // 2
+        return start + quote if around in (0, 2) and self.file.text.startswith(self.text, start + quote) else None
+
     def _source(self, offset: int) -> tuple[int, int]:
         """Where the character at ``offset`` stands in the file, and how many characters it takes there."""
-        raw = self.file.text
-        for quote in (0, 1):
-            if raw.startswith(self.text, self.start + quote) and self.start + quote + len(self.text) == self.end - quote:
-                return self.start + quote + offset, 1
-        if raw.startswith("|", self.start) and not self.plain:
+        if self.file.text.startswith("|", self.start) and not self.plain:
             return self._literal(offset)
         if self._sources is None:
             self._sources = self._align()

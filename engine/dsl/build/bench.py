@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, field
 
@@ -53,13 +54,14 @@ class Bench:
     brands: dict[str, Brand] = field(default_factory=dict)
     others: Others = field(default_factory=Others)  # the definitions that it may refer to
     scopes: list[tuple[str, Names]] = field(default_factory=list)  # templates that it uses, with what can be read there
-    absent: MappingT[str, Absent | None] = field(default_factory=dict)  # names that cannot be read where the next expression stands
+    # Gives the names that cannot be read where the next expression stands. Only where one cannot be read, somebody asks.
+    absent: Callable[[], MappingT[str, Absent | None]] = dict
     used_at: Span | None = None  # where its blueprint is used
     address: str = ""  # of the definition being built
 
     def begin(self, findings: Findings, address: str, used_at: Span | None) -> None:
         self.findings, self.address, self.used_at = findings, address, used_at
-        self.scopes, self.others.noted, self.absent = [], {}, {}
+        self.scopes, self.others.noted, self.absent = [], {}, dict
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """An error, unless it stands around one that is known: then it may only follow from that."""
@@ -93,6 +95,8 @@ class Bench:
     def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
         """One text with its `{{ }}` checked."""
         assert isinstance(node, Scalar)
+        if "{" not in node.text:  # most texts
+            return Template(text=node.text, body=None, at=node.span)
         scan = Scan(node.text, names, known).run()
         for problem in scan.problems:
             self._report(node, problem)
@@ -105,13 +109,13 @@ class Bench:
 
     def text(self, node: Node, names: Names, known: Facts = NOTHING) -> Text | None:
         """A text for people: one string, or one a language."""
-        nodes = {key: value for key, (_, value) in node.entries.items()} if isinstance(node, Mapping) else {"": node}
-        built = {language: self.template(value, names, known) for language, value in nodes.items()}
+        if not isinstance(node, Mapping):
+            only = self.template(node, names, known)
+            return Text(by_language={"": only}, at=only.at) if only is not None else None
+        built = {language: self.template(value, names, known) for language, (_, value) in node.entries.items()}
         sound = {language: template for language, template in built.items() if template is not None}
         if len(sound) < len(built):
             return None
-        if not isinstance(node, Mapping):
-            return Text(by_language=sound, at=sound[""].at)
         strange = {language: key.span for language, (key, _) in node.entries.items() if language not in self.languages}
         return Text(by_language=sound, at=node.span, strange=strange)
 
@@ -200,8 +204,9 @@ class Bench:
     def _report(self, node: Scalar, problem: Problem) -> None:
         span = node.within(problem.offset, problem.length) if node.text.strip() else node.span
         name = node.text[problem.offset : problem.offset + problem.length]
-        if name in self.absent and (problem.code == "SND302" or node.text.endswith("answer.", 0, problem.offset)):
-            absent = self.absent[name]
+        unreadable = self.absent()
+        if name in unreadable and (problem.code == "SND302" or node.text.endswith("answer.", 0, problem.offset)):
+            absent = unreadable[name]
             if absent is not None:
                 self.error(absent.code, absent.message, span, absent.hint)
             return

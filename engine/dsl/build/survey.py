@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from engine.dsl.build.bench import Bench
 from engine.dsl.build.earlier import Order
@@ -57,7 +58,7 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
             )
         questions.append(_question(bench, readable(), key, node, order, is_metric=identifier in measured))
         answers.update(answers_to(questions[-1]))
-    bench.absent = {}
+    bench.absent = dict
     thanks = _thanks(bench, readable(), document.get("thanks"))
     pages = _pages(bench, questions, document.get("pages"))
     title_node = document.get("title")
@@ -145,10 +146,10 @@ def _question(bench: Bench, names: Names, key: Scalar, node: Mapping, order: Ord
     show_if = None
     condition = node.get("show_if")
     if condition is not None:
-        bench.absent = order.in_condition(key.text)
+        bench.absent = partial(order.in_condition, key.text)
         checked = bench.expression(condition, names)
         show_if = checked[0] if checked else None
-    bench.absent = order.in_texts(key.text)
+    bench.absent = partial(order.in_texts, key.text)
     ask = bench.text(ask_node, names)
     options, renamed = _options(bench, kind, key, node)
     rows = _rows(bench, kind, key, node)
