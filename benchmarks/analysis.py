@@ -56,20 +56,18 @@ def one_survey(definitions: Definitions) -> Definitions:
 
 
 def analysed(definitions: Definitions) -> int:
-    """How many findings the checks have, run one by one as `validate` does."""
+    """How many findings the checks have, run as `validate` does: all of them over one definition, then over each group."""
     project, found = definitions.project, 0
-    by_address = definitions.by_address()
-    for check in CHECKS:
-        groups: dict[str, list[Any]] = defaultdict(list)
-        for address in sorted(by_address):
+    groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for _, definition in sorted(definitions.by_address().items()):
+        for check in CHECKS:
             if check.one is not None:
-                found += sum(1 for _ in check.one(by_address[address], project))
+                found += sum(1 for _ in check.one(definition, project))
             if check.facts is not None:
-                for group, fact in check.facts(by_address[address], project):
-                    groups[group].append(fact)
-        if check.judge is not None:
-            found += sum(1 for group, facts in groups.items() for _ in check.judge(group, facts, project))
-    return found
+                for group, fact in check.facts(definition, project):
+                    groups[check.code, group].append(fact)
+    judges = {check.code: check.judge for check in CHECKS if check.judge is not None}
+    return found + sum(1 for (code, group), facts in groups.items() for _ in judges[code](group, facts, project))
 
 
 def pairwise(definitions: Definitions) -> int:

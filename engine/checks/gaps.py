@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.checks.check import Check
@@ -11,9 +11,9 @@ from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Definition, Project, Survey, address
 from engine.model.span import Span
 from engine.rules.analysis.answers import answers_of
-from engine.rules.analysis.domains import Answers, Space
-from engine.rules.analysis.leaves import ALWAYS, Condition
-from engine.rules.analysis.reach import naming, read
+from engine.rules.analysis.domains import Answers, Cube, Space
+from engine.rules.analysis.leaves import Condition
+from engine.rules.analysis.reach import begins
 
 LEAST = 2  # automations that there can be something between
 
@@ -45,10 +45,9 @@ def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Ask
         events = [event for event in definition.when if event.startswith("survey.") and event.endswith(".answered")]
         if events:
             own = definition.condition
-            condition = read(own.term, naming(definition, objects)) if own is not None else ALWAYS
             handler = _Handler(
                 automation=address(definition),
-                condition=condition,
+                condition=begins(definition, objects),
                 only=len(definition.when) == 1,
                 at=own.at if own is not None else definition.at,
             )
@@ -60,31 +59,39 @@ def _judge(_group: str, facts: Sequence[_Asked | _Handler], _project: Project) -
     handlers = [fact for fact in facts if isinstance(fact, _Handler)]
     if asked is None or not handlers:
         return
-    space = Space((handler.condition for handler in handlers), asked.answers)
-    yield from (
-        _dead(handler) for handler in handlers if handler.only and space.cubes(handler.condition) == [] and _alone(handler.condition)
-    )
-    if space.metric is None or len(handlers) < LEAST:
+    # Most often those for this survey alone handle every score, and the others need not be looked at.
+    own, shared = ([handler for handler in handlers if handler.only is only] for only in (True, False))
+    space = Space((handler.condition for handler in own), asked.answers)
+    judged = [(handler, space.cubes(handler.condition)) for handler in own]
+    yield from (_dead(handler) for handler, cubes in judged if cubes == [] and _alone(handler.condition))
+    metric = space.metric
+    if metric is None or len(handlers) < LEAST:
         return
-    every = (1 << len(space.values(space.metric))) - 1
-    handled = 0
-    for handler in handlers:
-        cubes = space.cubes(handler.condition)
-        for cube in cubes if cubes is not None else ({},):  # what cannot be told may handle any
-            handled |= cube.get(space.metric, -1)
-        if handled & every == every:
-            return
-    missing = [value for value in space.shown(space.metric, ~handled) if value is not None]
+    every = (1 << len(space.values(metric))) - 1
+    handled = _handled(metric, (cubes for _, cubes in judged))
+    if shared and handled & every != every:
+        others = Space((handler.condition for handler in shared), asked.answers)
+        handled |= _handled(metric, (others.cubes(handler.condition) for handler in shared))
+    missing = [value for value in space.shown(metric, every & ~handled) if value is not None]
     if missing:
         yield Diagnostic(
             code=GAP.code,
             severity=GAP.severity,
-            message=f"no automation handles a `{space.metric.removeprefix('answer.')}` of {named(missing)}",
+            message=f"no automation handles a `{metric.removeprefix('answer.')}` of {named(missing)}",
             file=asked.at.file,
             span=asked.at,
             hint=f"the {len(handlers)} automations on this answer leave it out; that may be meant so",
             address=asked.survey,
         )
+
+
+def _handled(metric: str, conditions: Iterable[Sequence[Cube] | None]) -> int:
+    """The scores for which one of the conditions can hold."""
+    handled = 0
+    for cubes in conditions:
+        for cube in cubes if cubes is not None else ({},):  # what cannot be told may handle any
+            handled |= cube.get(metric, -1)
+    return handled
 
 
 def _alone(condition: Condition) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.checks.check import Check
 from engine.checks.gaps import named
-from engine.checks.walk import file_order, templates
+from engine.checks.walk import Order, file_order, templates
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Definition, Project, Step, Survey, address
 from engine.model.span import Span
@@ -35,7 +35,7 @@ class _Rule:
     events: tuple[str, ...]  # the first few of those that start it
     actions: tuple[_Action, ...]
     at: Span  # of its `if`
-    order: Span  # of the automation
+    order: tuple[int, Order]  # those for more events first: what is for one of them is judged against what is for all
 
 
 def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, Answers | _Rule]]:
@@ -51,7 +51,7 @@ def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, Answ
                 events=tuple(sorted(events)[:_FEW]),
                 actions=tuple(_actions(definition, objects)),
                 at=definition.condition.at if definition.condition is not None else definition.at,
-                order=definition.at,
+                order=(-len(events), file_order(definition.at)),
             )
             yield from ((event, rule) for event in events)
 
@@ -81,7 +81,7 @@ def _named(step: Step) -> Iterator[tuple[str, str]]:
 
 def _judge(group: str, facts: Sequence[Answers | _Rule], _project: Project) -> Iterator[Diagnostic]:
     answers = next((fact for fact in facts if isinstance(fact, Answers)), None)
-    rules = sorted((fact for fact in facts if isinstance(fact, _Rule)), key=lambda rule: file_order(rule.order))
+    rules = sorted((fact for fact in facts if isinstance(fact, _Rule)), key=lambda rule: rule.order)
     if len(rules) < 2:
         return
     space = Space((action.when for rule in rules for action in rule.actions), answers)

@@ -11,12 +11,14 @@ from engine.model.terms import Expression
 from engine.model.texts import Template, Text
 from engine.rules.steps import positions
 
+Order = tuple[int, tuple[str, ...], int, int]
 
-def file_order(span: Span) -> tuple[object, ...]:
+
+def file_order(span: Span) -> Order:
     """A key that sorts places as their files are read: the project's file, then folder by folder."""
-    folder = span.file.split("/")[0]
-    rank = -1 if span.file == PROJECT_FILE else FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS)
-    return rank, span.file.split("/"), span.line, span.column
+    parts = tuple(span.file.split("/"))
+    rank = -1 if span.file == PROJECT_FILE else FOLDERS.index(parts[0]) if parts[0] in FOLDERS else len(FOLDERS)
+    return rank, parts, span.line, span.column
 
 
 def steps(of: tuple[Step, ...]) -> Iterator[Step]:

@@ -61,10 +61,16 @@ class Space:
             self._know(answers)
 
     def _take(self, condition: Condition) -> None:
+        variables = self.variables
         for variable in condition.variables:
-            self.note(variable)
+            if variables.get(variable.name) is not variable:
+                self.note(variable)
         for name, constants in condition.constants:
-            self._constants.setdefault(name, set()).update(constants)
+            known = self._constants.get(name)
+            if known is None:
+                self._constants[name] = set(constants)
+            else:
+                known |= constants
 
     def _know(self, answers: Answers) -> None:
         if answers.metric is not None:
@@ -114,10 +120,11 @@ class Space:
         if condition.cubes is None:
             return None
         found: list[Cube] = []
+        masks = self._masks
         for leaves in condition.cubes:
             cube: dict[str, int] = {}
             for leaf in leaves:
-                name, mask = self.mask(leaf)
+                name, mask = masks.get(leaf) or self.mask(leaf)
                 cube[name] = cube.get(name, -1) & mask
             if all(cube.values()):
                 found += self._where_shown(cube) if self._shown else (cube,)

@@ -34,35 +34,58 @@ class Meeting:
 
 
 class _Index:
-    def __init__(self, cubes: Sequence[Cube]) -> None:
-        self.all = (1 << len(cubes)) - 1
+    """``several`` are the cubes that are not the only one of their rule."""
+
+    def __init__(self, rules: Sequence[Sequence[Cube]]) -> None:
+        self.cubes = [cube for rule in rules for cube in rule]
+        self.owners = [number for number, rule in enumerate(rules) for _ in rule]
+        self.all = (1 << len(self.cubes)) - 1
+        self.several = _set(number for number, owner in enumerate(self.owners) if len(rules[owner]) > 1)
         numbers: dict[str, dict[int, list[int]]] = {}
-        for number, cube in enumerate(cubes):
+        for number, cube in enumerate(self.cubes):
             for name, mask in cube.items():
                 numbers.setdefault(name, {}).setdefault(mask, []).append(number)
         self._sets = {name: {mask: _set(found) for mask, found in masks.items()} for name, masks in numbers.items()}
         self._free = {name: self.all & ~_union(masks.values()) for name, masks in self._sets.items()}
         self._meeting: dict[tuple[str, int], int] = {}
         self._inside: dict[tuple[str, int], int] = {}
+        self._around: dict[tuple[str, int], int] = {}
 
     def meeting(self, cube: Cube) -> int:
         """The cubes that have something in common with this one."""
         found = self.all
-        for name, mask in cube.items():
-            key = (name, mask)
-            if key not in self._meeting:
-                self._meeting[key] = _union([bits for other, bits in self._sets[name].items() if other & mask]) | self._free[name]
-            found &= self._meeting[key]
+        for key in cube.items():
+            bits = self._meeting.get(key)
+            if bits is None:
+                name, mask = key
+                bits = self._meeting[key] = _union([bits for other, bits in self._sets[name].items() if other & mask]) | self._free[name]
+            found &= bits
         return found
 
     def inside(self, cube: Cube) -> int:
         """The cubes that lie within this one."""
         found = self.all
-        for name, mask in cube.items():
-            key = (name, mask)
-            if key not in self._inside:
-                self._inside[key] = _union([bits for other, bits in self._sets[name].items() if not other & ~mask])
-            found &= self._inside[key]
+        for key in cube.items():
+            bits = self._inside.get(key)
+            if bits is None:
+                name, mask = key
+                bits = self._inside[key] = _union([bits for other, bits in self._sets[name].items() if not other & ~mask])
+            found &= bits
+        return found
+
+    def around(self, cube: Cube) -> int:
+        """The cubes that this one lies within."""
+        found = self.all
+        for name, free in self._free.items():
+            mask = cube.get(name)
+            if mask is None:
+                found &= free
+                continue
+            bits = self._around.get((name, mask))
+            if bits is None:
+                wider = _union([bits for other, bits in self._sets[name].items() if not mask & ~other])
+                bits = self._around[name, mask] = wider | free
+            found &= bits
         return found
 
 
@@ -71,32 +94,30 @@ def meetings(space: Space, rules: Sequence[Sequence[Cube]], wanted: Collection[i
 
     ``wanted``: pairs of which neither rule is one of these are passed over.
     """
-    cubes = [cube for rule in rules for cube in rule]
-    owners = [number for number, rule in enumerate(rules) for _ in rule]
-    index = _Index(cubes)
+    index = _Index(rules)
     first = 0
-    mine = index.all if wanted is None else _union(_range(owners, rules, number) for number in wanted)
-    covered: dict[int, int] = {}  # rule → an earlier one that holds wherever it does
-    open_ = index.all
+    mine = index.all if wanted is None else _union(_range(index.owners, rules, number) for number in wanted)
+    touched = 0  # what the wanted ones so far meet: whatever else is not wanted has nothing to meet before it
     for number, rule in enumerate(rules):
-        before, first = (1 << first) - 1, first + len(rule)
-        others = index.all if wanted is None or number in wanted else mine
+        before, own, first = (1 << first) - 1, ((1 << len(rule)) - 1) << first, first + len(rule)
+        chief = wanted is None or number in wanted
+        if not chief and not own & touched:
+            continue
+        others = index.all if chief else mine
         met = [index.meeting(cube) & others for cube in rule]
-        if not _union(met) & ~(((1 << first) - 1) ^ before):
-            continue  # nothing but itself
-        inside = others & _union([index.inside(cube) for cube in rule])
-        for later in _owners(inside & open_ & ~((1 << first) - 1), owners):
-            own = _range(owners, rules, later)
-            if own & ~inside == 0 and later not in covered:
-                covered[later] = number
-                open_ &= ~own
-        found = _met(space, cubes, owners, rule, [bits & before for bits in met])
+        if chief and wanted is not None:
+            touched |= _union(met)
+        others &= before
+        if not _union(met) & others:
+            continue
+        found = _met(space, index, rule, [bits & others for bits in met])
         if not found:
             continue
-        shadowed = _whole(inside & before, owners, rules)
-        cover = covered.get(number)
-        chosen = cover if cover is not None else next(shadowed, None)
-        names = list(found)
+        cover = _covering(index, rules, rule, others)
+        chosen = cover
+        if chosen is None:
+            chosen = next(_whole(others & _union([index.inside(cube) for cube in rule]), index.owners, rules), None)
+        names = found
         if chosen is not None and _together(space, rules[chosen], rule) is not None:
             names = [chosen, *(name for name in names if name != chosen)]
         where = _together(space, rules[names[0]], rule)
@@ -111,7 +132,23 @@ def meetings(space: Space, rules: Sequence[Sequence[Cube]], wanted: Collection[i
         )
 
 
-def _met(space: Space, cubes: Sequence[Cube], owners: Sequence[int], rule: Sequence[Cube], meeting: Sequence[int]) -> list[int]:
+def _covering(index: _Index, rules: Sequence[Sequence[Cube]], rule: Sequence[Cube], others: int) -> int | None:
+    """The first of other rules that holds wherever this one does: each of its alternatives lies within one of the other's."""
+    around = [index.around(cube) & others for cube in rule]
+    alone = others
+    for bits in around:
+        alone &= bits
+    found = index.owners[(alone & -alone).bit_length() - 1] if alone else None
+    for owner in _owners(around[0] & index.several, index.owners):
+        if found is not None and owner >= found:
+            break
+        own = _range(index.owners, rules, owner)
+        if all(bits & own for bits in around):
+            return owner
+    return found
+
+
+def _met(space: Space, index: _Index, rule: Sequence[Cube], meeting: Sequence[int]) -> list[int]:
     """The first few rules that surely meet this one."""
     found: list[int] = []
     for cube, bits in zip(rule, meeting, strict=True):
@@ -120,9 +157,10 @@ def _met(space: Space, cubes: Sequence[Cube], owners: Sequence[int], rule: Seque
             number = (bits & -bits).bit_length() - 1
             bits &= bits - 1
             tries += 1
-            both = intersection(cubes[number], cube)
-            if owners[number] not in found and both is not None and independent(space, both):
-                found.append(owners[number])
+            owner = index.owners[number]
+            both = intersection(index.cubes[number], cube) if owner not in found else None
+            if both is not None and independent(space, both):
+                found.append(owner)
     return sorted(found)
 
 

@@ -67,11 +67,16 @@ def _is_answer(event: str) -> bool:
 
 
 @kept_once
+def begins(automation: Automation, objects: frozenset[str]) -> Condition:
+    """What must hold for the automation to do anything. ``objects``: of the data contract."""
+    return ALWAYS if automation.condition is None else read(automation.condition.term, naming(automation, objects))
+
+
+@kept_once
 def reached(automation: Automation, objects: frozenset[str]) -> tuple[Reached, ...]:
     """Every step that can be reached by its place; what stands behind a `stop` cannot. ``objects``: of the data contract."""
-    given = ALWAYS if automation.condition is None else read(automation.condition.term, naming(automation, objects))
     walk = _Walk(automation, objects)
-    walk.steps(automation.then, "", given, certain=True)
+    walk.steps(automation.then, "", begins(automation, objects), certain=True)
     return tuple(walk.found)
 
 

@@ -117,10 +117,12 @@ def test_automations_behind_several_surveys_are_blamed_once(tmp_path: Path) -> N
     assert message(tmp_path, "SND803").startswith("on `survey.nps.answered`: whenever ")
 
 
-def test_an_automation_for_every_survey_is_blamed_for_each_survey_where_an_earlier_one_does_the_same(tmp_path: Path) -> None:
-    earlier = [f"when: survey.{name}.answered\n{TICKET}" for name in ("nps", "site")]
-    codes = found(tmp_path, *earlier, f"when: survey.*.answered\nif: contact.tier == 'vip'\n{TICKET}")
-    assert codes == [("SND803", "automation.a2")] * 2
+def test_an_automation_for_one_survey_is_blamed_where_that_for_every_survey_does_the_same_wherever_it_stands(tmp_path: Path) -> None:
+    one = [f"when: survey.{name}.answered\n{TICKET}" for name in ("nps", "site")]
+    every = f"when: survey.*.answered\nif: contact.tier == 'vip'\n{TICKET}"
+    assert found(tmp_path, *one, every) == [("SND803", "automation.a0"), ("SND803", "automation.a1")]
+    assert found(tmp_path, every, *one) == [("SND803", "automation.a1"), ("SND803", "automation.a2")]
+    assert message(tmp_path, "SND803").startswith("whenever `automation.a0` holds, this holds too")
 
 
 def test_what_one_survey_cannot_start_another_one_may(tmp_path: Path) -> None:
