@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import orjson
 
 from engine.checks.report import Report, Texts
 from engine.dsl.diagnostics import Diagnostic, Severity
@@ -41,13 +42,12 @@ class Stamp(NamedTuple):
     inode: int
 
 
-def stamps_of(root: Path, files: Sequence[Path]) -> dict[str, Stamp | None]:
+def stamps_of(root: Path, names: Sequence[str]) -> dict[str, Stamp | None]:
     """Each file's stamp, by its name; none where it cannot be looked at."""
-    prefix = len(str(root)) + 1 if str(root) != "." else 0
-    return {str(path)[prefix:].replace(os.sep, "/"): _stamp(path) for path in files}
+    return {name: _stamp(os.path.join(root, name)) for name in names}
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stamp(path: str) -> Stamp | None:
     try:
         state = os.stat(path)
     except OSError:
@@ -68,7 +68,7 @@ class Cache:
         self._folder = root / FOLDER
         self._began = 0
         self._spare: Path | None = None  # written in place of the old one at the end
-        self._body = ""
+        self._body = b""
         self._header: dict[str, Any] = {}
 
     def __enter__(self) -> Cache:
@@ -105,13 +105,13 @@ class Cache:
 
     def _read(self) -> dict[str, Any]:
         try:
-            digest, _, rest = (self._folder / _NAME).read_text(encoding="utf-8").partition("\n")
-        except (OSError, UnicodeDecodeError):
+            digest, _, rest = (self._folder / _NAME).read_bytes().partition(b"\n")
+        except OSError:
             return {}
         if digest != _seal(rest):
             return {}
-        head, _, self._body = rest.partition("\n")
-        header: dict[str, Any] = json.loads(head)
+        head, _, self._body = rest.partition(b"\n")
+        header: dict[str, Any] = orjson.loads(head)
         return header
 
     def report(self, names: Sequence[str], standing: set[str]) -> Report | None:
@@ -131,7 +131,7 @@ class Cache:
 
     def body(self) -> dict[str, Any]:
         """What is known of each file, and of what was judged together."""
-        found: dict[str, Any] = json.loads(self._body) if self._header else {}
+        found: dict[str, Any] = orjson.loads(self._body) if self._header else {}
         return found
 
     def save(self, stamps: Mapping[str, Stamp | None], digests: Mapping[str, str], body: Mapping[str, Any], report: Report) -> None:
@@ -144,25 +144,26 @@ class Cache:
             "homes": report.homes,
             "environments": report.environments,
         }
-        rest = f"{_json(header)}\n{_json(body)}"
         try:
-            self._spare.write_text(f"{_seal(rest)}\n{rest}", encoding="utf-8")
+            rest = b"\n".join(orjson.dumps(part, default=_plain) for part in (header, body))
+            self._spare.write_bytes(b"\n".join((_seal(rest), rest)))
             self._spare.replace(self._folder / _NAME)
             ignored = self._folder / ".gitignore"
             if not ignored.exists():
                 ignored.write_text("*\n", encoding="utf-8")
-        except OSError:  # a full disk: the next validation begins anew
+        except (OSError, orjson.JSONEncodeError):  # a full disk, a name that is no text: the next validation begins anew
             return
         self._spare = None
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def _plain(value: object) -> list[object]:
+    assert isinstance(value, tuple)  # a place, which is more than a tuple
+    return list(value)
 
 
-def _seal(rest: str) -> str:
+def _seal(rest: bytes) -> bytes:
     """What stands before the rest of the file: nobody else's words, and not half of ours."""
-    return digest_of(f"{engine_digest()} {rest}".encode())
+    return digest_of(engine_digest().encode() + rest).encode()
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from engine.checks.cache import Row, diagnostic, row_of
 from engine.checks.ignore import Ignore
-from engine.checks.workshop import FileOutline, Made
+from engine.checks.workshop import FileOutline, GroupKey, Made
 from engine.dsl.diagnostics import Diagnostic
 from engine.dsl.others import Answer, Key, Sealed, Seen
 from engine.dsl.outline import Declared
@@ -21,8 +22,8 @@ class Kept(NamedTuple):
     seen: Seen
     findings: tuple[Diagnostic, ...]  # of building it
     checked: tuple[Diagnostic, ...]  # of the checks that judge it alone
-    noted: tuple[tuple[Key, Answer], ...]  # what it looked up
-    groups: tuple[tuple[str, str], ...]  # check and group of each of its facts
+    noted: Mapping[Key, Answer]  # what it looked up
+    groups: Sequence[GroupKey]  # of each of its facts
     facts: str  # hash of its facts
 
     @staticmethod
@@ -32,8 +33,8 @@ class Kept(NamedTuple):
             findings=made.findings,
             checked=made.checked,
             # Of a large project the same few names come from other processes ten thousand times.
-            noted=tuple([((sys.intern(what), sys.intern(of)), answer) for (what, of), answer in made.noted.items()]),
-            groups=tuple([(sys.intern(code), sys.intern(group)) for code, group in made.groups]),
+            noted={sys.intern(key): answer for key, answer in made.noted.items()},
+            groups=[sys.intern(key) for key in made.groups],
             facts=made.digest,
         )
 
@@ -68,7 +69,7 @@ def record_of(name: str, row: Row) -> Record:
         name=name,
         digest=digest,
         declared=tuple([Declared(kind, name_, Span(*at), refused, uses) for kind, name_, at, refused, uses in declared]),
-        findings=tuple(diagnostic(found) for found in findings),
+        findings=tuple([diagnostic(found) for found in findings]),
         incomplete=incomplete,
         blueprints=tuple(blueprints),
         ignores=tuple(
@@ -108,7 +109,7 @@ def _kept_of(row: Row) -> Kept:
         seen,
         tuple([diagnostic(found) for found in findings]),
         tuple([diagnostic(found) for found in checked]),
-        tuple([((what, of), answer) for (what, of), answer in noted]),
-        tuple([(code, group) for code, group in groups]),
+        noted,
+        groups,
         facts,
     )

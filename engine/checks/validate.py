@@ -31,9 +31,9 @@ def validate(root: Path, *, workers: int | None = None, keep: bool = True) -> Re
 
 
 def _validate(root: Path, workers: int | None, *, keep: bool) -> Report:
-    files = source.find_files(root)
+    names = source.find_names(root)
     with Cache(root) if keep else _Nowhere(root) as cache:
-        stamps = stamps_of(root, files)
+        stamps = stamps_of(root, names)
         standing = cache.standing(stamps)
         found = cache.report(tuple(stamps), standing)
         if found is not None:

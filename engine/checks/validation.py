@@ -13,11 +13,11 @@ from pathlib import Path
 from engine.checks import ignore
 from engine.checks.cache import Cache, Row, Stamp, diagnostic, row_of
 from engine.checks.records import Kept, Record, record_of, row_of_record
-from engine.checks.registry import BY_CODE, CODES
+from engine.checks.registry import CHECKS, CODES
 from engine.checks.report import Report, Texts
 from engine.checks.run import apply_severities, judge_codes
 from engine.checks.workers import Crew, worth
-from engine.checks.workshop import Group, Made, Place, Plan
+from engine.checks.workshop import Group, GroupKey, Made, Place, Plan
 from engine.dsl.build.definition import STAGES
 from engine.dsl.diagnostics import Findings
 from engine.dsl.load import homeless
@@ -145,7 +145,7 @@ class Validation:
         kept = self._records[name].kept[number]
         if kept is None:
             return False
-        for key, answer in kept.noted:
+        for key, answer in kept.noted.items():
             if key not in answers:
                 answers[key] = others.answer(key)
             if answers[key] != answer:
@@ -153,29 +153,30 @@ class Validation:
         return True
 
     def _judge(self, crew: Crew, kept: Sequence[Kept], *, sound: bool, anew: bool) -> None:
-        groups: dict[tuple[str, str], list[Kept]] = {}
+        groups: dict[GroupKey, list[Kept]] = {}
         for one in sorted(kept, key=lambda one: one.seen.address):
             for key in dict.fromkeys(one.groups):
                 groups.setdefault(key, []).append(one)
-        todo: list[tuple[str, str, Group]] = []
-        for (code, group), members in groups.items():
-            if BY_CODE[code].whole and not sound:
+        whole = {check.code for check in CHECKS if check.whole}
+        todo: list[tuple[str, Group]] = []
+        for key, members in groups.items():
+            if not sound and key.partition(" ")[0] in whole:
                 continue
-            name, digest = f"{code} {group}", members[0].facts
+            digest = members[0].facts
             if len(members) > 1:
                 digest = hash_of(" ".join([f"{one.seen.address} {one.facts}" for one in members]))
-            earlier = self._earlier_judged.get(name)
+            earlier = self._earlier_judged.get(key)
             if not anew and earlier is not None and earlier[0] == digest:
-                self._judged[name] = earlier
+                self._judged[key] = earlier
                 self._findings.items += [diagnostic(row) for row in earlier[1]]
             else:
-                facts = [fact for one in members for fact in self._facts(crew, one.seen.address, (code, group))]
-                todo.append((name, digest, (code, group, facts)))
-        for (name, digest, _), found in zip(todo, crew.judge([group for _, _, group in todo]), strict=True):
-            self._judged[name] = [digest, [row_of(finding) for finding in found]]
+                facts = [fact for one in members for fact in self._facts(crew, one.seen.address, key)]
+                todo.append((digest, (key, facts)))
+        for (digest, (key, _)), found in zip(todo, crew.judge([group for _, group in todo]), strict=True):
+            self._judged[key] = [digest, [row_of(finding) for finding in found]]
             self._findings.items += found
 
-    def _facts(self, crew: Crew, address: str, key: tuple[str, str]) -> Iterator[Sealed[object]]:
+    def _facts(self, crew: Crew, address: str, key: GroupKey) -> Iterator[Sealed[object]]:
         made = self._made[address] if address in self._made else crew.fetch(address)
         return (fact for group, fact in zip(made.groups, made.facts, strict=True) if group == key)
 

@@ -24,7 +24,8 @@ from engine.dsl.outline import Declared, Outline, outline
 from engine.model.definitions import Project
 
 Place = tuple[str, int]  # a document: its file, and its number there
-Group = tuple[str, str, Sequence[Sealed[object]]]  # the check's code, the name, and the facts
+GroupKey = str  # the check's code, a space, and the group's name
+Group = tuple[GroupKey, Sequence[Sealed[object]]]  # with its facts
 _MOST_HELD = 7_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
 
 
@@ -49,7 +50,7 @@ class Made:
     findings: tuple[Diagnostic, ...]
     checked: tuple[Diagnostic, ...]
     noted: MappingT[Key, Answer]
-    groups: tuple[tuple[str, str], ...]  # check and group of each fact
+    groups: tuple[GroupKey, ...]  # of each fact
     facts: tuple[Sealed[object], ...]  # in the order of the groups
     digest: str  # the hash of all that the facts follow from besides the project
 
@@ -128,9 +129,10 @@ class Workshop:
 
     def judge(self, groups: Sequence[Group]) -> list[list[Diagnostic]]:
         """What the checks find in each group."""
-        return [self._judge(code, name, [fact.value for fact in facts]) for code, name, facts in groups]
+        return [self._judge(key, [fact.value for fact in facts]) for key, facts in groups]
 
-    def _judge(self, code: str, name: str, facts: Sequence[object]) -> list[Diagnostic]:
+    def _judge(self, key: GroupKey, facts: Sequence[object]) -> list[Diagnostic]:
+        code, _, name = key.partition(" ")
         judge = BY_CODE[code].judge
         assert judge is not None
         assert self._project is not None
@@ -182,19 +184,19 @@ class Workshop:
         if isinstance(built.definition, Project):
             self._project = built.definition
         checked: list[Diagnostic] = []
-        facts: list[tuple[str, str, object]] = []
+        facts: list[tuple[GroupKey, object]] = []
         if built.definition is not None and self._project is not None:
             for check in CHECKS:
                 if check.one is not None:
                     checked += check.one(built.definition, self._project)
                 if check.facts is not None:
-                    facts += [(check.code, group, fact) for group, fact in check.facts(built.definition, self._project)]
+                    facts += [(f"{check.code} {group}", fact) for group, fact in check.facts(built.definition, self._project)]
         return Made(
             seen=built.seen,
             findings=built.findings,
             checked=tuple(checked),
             noted=built.noted,
-            groups=tuple((code, group) for code, group, _ in facts),
-            facts=tuple(Sealed(fact, digest="") for _, _, fact in facts),
+            groups=tuple(key for key, _ in facts),
+            facts=tuple(Sealed(fact, digest="") for _, fact in facts),
             digest=self._digest(place, built.noted),
         )

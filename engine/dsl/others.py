@@ -16,7 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 from engine.model.types import Type
 
 T = TypeVar("T")
-Key = tuple[str, str]  # what is asked, and of which address, kind or name
+Key = str  # what is asked, a space, and of which address, kind or name
 Answer = str | bool | None
 
 
@@ -158,7 +158,7 @@ class Others:
 
     def answer(self, key: Key) -> Answer:
         """What is answered to a look-up, or the hash of it where it is large."""
-        what, of = key
+        what, _, of = key.partition(" ")
         match what:
             case "standing":
                 kind, name = of.split(".", 1)
@@ -180,7 +180,7 @@ class Others:
         raise AssertionError(f"nobody can ask for {what}")
 
     def _note(self, what: str, of: str = "") -> Answer:
-        key = (what, of)
+        key = f"{what} {of}"
         if key not in self.noted:
             self.noted[key] = self.answer(key)
         return self.noted[key]

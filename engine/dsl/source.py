@@ -68,12 +68,18 @@ class _Composer(CParser):
 
 def find_files(root: Path) -> list[Path]:
     """The files of the project in ``root``, in a stable order. Raises UsageError where there is no project."""
+    return [root / name for name in find_names(root)]
+
+
+def find_names(root: Path) -> list[str]:
+    """The same by their names, relative to ``root``."""
     if not (root / PROJECT_FILE).is_file():
         raise UsageError(f"no {PROJECT_FILE} in {root}: a project is the folder that holds it. Name one with --project")
     found = {str(root / PROJECT_FILE): None}
     for folder in _folders(root):
         found.update(dict.fromkeys(sorted(_below(str(root / folder), str(root)), key=_parts)))
-    return [Path(path) for path in found]
+    before = len(str(root / PROJECT_FILE)) - len(PROJECT_FILE)
+    return [path[before:].replace(os.sep, "/") for path in found]
 
 
 def _below(folder: str, root: str) -> Iterator[str]:
