@@ -6,6 +6,7 @@ itself: whether a call may be repeated is decided in one place, from ``Repeat`` 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,7 @@ class Request:
     """One thing to do. ``key`` is the idempotency key: the same for every attempt at the same effect."""
 
     key: str
+    age: dt.timedelta = dt.timedelta(0)  # since the first attempt, which may have arrived; zero in that one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,7 @@ class Delivery:
     respondent: bool = False  # goes to a customer, so an ambiguous send is not repeated
     state: DeliveryState = DeliveryState.PENDING
     attempt: int = 0
+    tried: dt.datetime | None = None  # the first attempt
     run: str | None = None  # that waits for what becomes of it; none where its automation needs no run
 
     @property

@@ -9,7 +9,7 @@ import asyncio
 import datetime as dt
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -252,7 +252,9 @@ class Courier:
             _log.error("a message failed in the engine", connection=self.name, origin=item.delivery.origin, exc_info=error)
             return Unsendable(DeliveryState.DEAD, f"the engine failed to compose it: {type(error).__name__}")
         try:
-            return await self.adapter.deliver(request)
+            first = item.delivery.tried
+            age = self._clock.now() - first if first is not None and item.delivery.attempt > 1 else request.age
+            return await self.adapter.deliver(replace(request, age=age))
         except Exception as error:  # noqa: BLE001  # an adapter raises nothing; where it does all the same, nobody knows what it did
             _log.error("an adapter failed in the engine", connection=self.name, origin=item.delivery.origin, exc_info=error)
             return Unclear(reason=f"the engine failed while sending: {type(error).__name__}")

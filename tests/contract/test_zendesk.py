@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
+
 import pytest
 
+from engine.clock import VirtualClock
 from engine.desks.zendesk import ZendeskAdapter
 from engine.lab.receivers.desk import DeskReceiver
 from engine.model.delivery import Rejected, Sent, TicketRequest, Unclear
@@ -48,14 +52,65 @@ async def test_a_case_without_a_known_person_has_no_requester() -> None:
     assert receiver.requests[0].json()["ticket"] == {"subject": "t", "comment": {"body": "b", "public": False}, "external_id": "k"}
 
 
-async def test_the_same_key_with_another_ticket_is_refused_for_good() -> None:
+async def test_a_repeat_in_other_words_finds_the_ticket_that_the_first_attempt_made() -> None:
+    async with DeskReceiver(user=USER, token=TOKEN) as receiver, HttpClient(allow_private=True) as client:
+        adapter = ZendeskAdapter(client, url=receiver.url, user=USER, token=TOKEN)
+        first = await adapter.deliver(TICKET)
+        assert await adapter.deliver(replace(TICKET, title="Ada King: 2")) == first
+    assert [ticket["subject"] for ticket in receiver.tickets] == ["Ada Lovelace: 2"]
+
+
+async def test_the_same_key_with_another_ticket_that_is_gone_is_refused_for_good() -> None:
     async with DeskReceiver(user=USER, token=TOKEN) as receiver, HttpClient(allow_private=True) as client:
         adapter = ZendeskAdapter(client, url=receiver.url, user=USER, token=TOKEN)
         await adapter.deliver(TICKET)
-        outcome = await adapter.deliver(TicketRequest(key=TICKET.key, title="another", body="b"))
+        receiver.tickets.clear()
+        outcome = await adapter.deliver(replace(TICKET, title="another"))
     assert isinstance(outcome, Rejected)
     assert outcome.permanent
     assert "IdempotentRequestError" in outcome.reason
+
+
+@pytest.mark.parametrize("hours", [0, 1, 2, 3, 48])
+async def test_a_ticket_is_made_once_however_late_it_is_repeated(hours: int) -> None:
+    clock, later = VirtualClock(dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)), dt.timedelta(hours=hours)
+    async with DeskReceiver(user=USER, token=TOKEN, clock=clock) as receiver, HttpClient(allow_private=True) as client:
+        adapter = ZendeskAdapter(client, url=receiver.url, user=USER, token=TOKEN)
+        receiver.stall_after_accept()
+        assert isinstance(await adapter.deliver(TICKET), Unclear)
+        clock.advance(later)
+        assert await adapter.deliver(replace(TICKET, age=later)) == Sent(external_id="1", url=f"{receiver.url}/agent/tickets/1")
+    assert len(receiver.tickets) == 1
+    assert [request.method for request in receiver.requests] == (["POST", "POST"] if hours < 2 else ["POST", "GET"])
+
+
+async def test_a_late_repeat_of_what_never_arrived_makes_the_ticket() -> None:
+    async with DeskReceiver(user=USER, token=TOKEN) as receiver, HttpClient(allow_private=True) as client:
+        adapter = ZendeskAdapter(client, url=receiver.url, user=USER, token=TOKEN)
+        await adapter.deliver(replace(TICKET, key="another"))
+        outcome = await adapter.deliver(replace(TICKET, age=dt.timedelta(hours=3)))
+    assert isinstance(outcome, Sent)
+    assert outcome.external_id == "2"
+
+
+@pytest.mark.parametrize(("status", "body", "permanent"), [(503, {}, False), (200, {"tickets": None}, False), (403, {}, True)])
+async def test_whoever_cannot_look_does_not_repeat(status: int, body: object, permanent: bool) -> None:
+    async with DeskReceiver(user=USER, token=TOKEN) as receiver, HttpClient(allow_private=True) as client:
+        receiver.fail_next(status, body=body)
+        outcome = await ZendeskAdapter(client, url=receiver.url, user=USER, token=TOKEN).deliver(replace(TICKET, age=dt.timedelta(hours=3)))
+    assert isinstance(outcome, Rejected)
+    assert outcome.permanent is permanent
+    assert receiver.tickets == []
+
+
+async def test_the_desk_forgets_a_key_after_two_hours_of_its_clock() -> None:
+    clock = VirtualClock(dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC))
+    async with DeskReceiver(user=USER, token=TOKEN, clock=clock) as receiver, HttpClient(allow_private=True) as client:
+        adapter = ZendeskAdapter(client, url=receiver.url, user=USER, token=TOKEN)
+        for wait in (dt.timedelta(0), dt.timedelta(hours=2) - dt.timedelta.resolution, dt.timedelta.resolution):
+            clock.advance(wait)
+            await adapter.deliver(TICKET)
+    assert len(receiver.tickets) == 2, "without a look, the third makes another"
 
 
 async def test_an_invalid_ticket_is_refused_with_the_field_and_without_its_value() -> None:

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
+from engine.clock import Clock, SystemClock
 from engine.lab.receivers.server import Received, Receiver
 
+KEY_KEPT = dt.timedelta(hours=2)
 _PRIORITIES = ("low", "normal", "high", "urgent")
 
 
-class DeskReceiver(Receiver):
-    """Creates tickets for one user with an API token, once a key. ``tickets`` are in order of creation, by Zendesk's field names."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What an idempotency key was used for."""
 
-    def __init__(self, *, user: str = "agent@desk.test", token: str = "desk-token", port: int = 0) -> None:
+    at: dt.datetime
+    asked: Any
+    ticket: dict[str, Any]
+
+
+class DeskReceiver(Receiver):
+    """Creates tickets for one user with an API token, once a key, which it forgets after two hours of its ``clock``.
+
+    ``tickets`` are in order of creation, by Zendesk's field names.
+    """
+
+    def __init__(self, *, user: str = "agent@desk.test", token: str = "desk-token", port: int = 0, clock: Clock | None = None) -> None:
         super().__init__(port=port)
         self.tickets: list[dict[str, Any]] = []
         self._auth = (f"{user}/token", token)
-        self._by_key: dict[str, tuple[Any, dict[str, Any]]] = {}  # key → what was asked, the ticket
+        self._clock = clock or SystemClock()
+        self._by_key: dict[str, _Known] = {}
 
     def routes(self) -> Iterable[web.RouteDef]:
         return [
             web.post("/api/v2/tickets.json", self._create),
             web.post("/api/v2/tickets", self._create),
+            web.get("/api/v2/tickets.json", self._list),
+            web.get("/api/v2/tickets", self._list),
             web.get("/agent/tickets/{id:[0-9]+}", self._page),
         ]
 
@@ -37,18 +56,25 @@ class DeskReceiver(Receiver):
         except ValueError:
             return web.json_response({"error": "Unprocessable Entity", "message": "Server could not parse JSON"}, status=422)
         key = received.headers.get("Idempotency-Key")
-        if key is not None and key in self._by_key:
-            first, ticket = self._by_key[key]
-            if first != asked:
+        known = self._by_key.get(key) if key is not None else None
+        if known is not None and self._clock.now() - known.at < KEY_KEPT:
+            if known.asked != asked:
                 return _error(400, "IdempotentRequestError", "Request parameters don't match the given idempotency key")
-            return _created(request, ticket, {"x-idempotency-lookup": "hit"})
+            return _created(request, known.ticket, {"x-idempotency-lookup": "hit"})
         if details := _invalid(asked):
             return _error(422, "RecordInvalid", "Record validation errors", details)
         ticket = self._add(asked["ticket"])
         if key is None:
             return _created(request, ticket, {})
-        self._by_key[key] = (asked, ticket)
+        self._by_key[key] = _Known(self._clock.now(), asked, ticket)
         return _created(request, ticket, {"x-idempotency-lookup": "miss"})
+
+    async def _list(self, request: web.Request) -> web.Response:
+        if Received(request.method, request.path, request.headers, b"").basic_auth != self._auth:
+            return web.json_response({"error": "Couldn't authenticate you"}, status=401)
+        wanted = request.query.get("external_id")
+        found = [ticket for ticket in self.tickets if wanted is None or ticket["external_id"] == wanted]
+        return web.json_response({"tickets": found, "count": len(found), "next_page": None, "previous_page": None})
 
     def _add(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         ticket = {

@@ -11,11 +11,11 @@ from orjson import loads
 from engine.model.delivery import Delivery, DeliveryState
 from engine.store.lines import OutboxLine
 from engine.store.protocol import EVERYTHING, NewDelivery
-from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, micros
+from engine.store.sqlite.rows import Rows, chunks, dumps, instant, marks, maybe_instant, micros
 
 _COLUMNS = (
     "id, part, key, action, connection, origin, deployment, event, contact, invitation, answer, subjects, payload, respondent,"
-    " state, attempt, run"
+    " state, attempt, run, tried"
 )
 
 
@@ -38,11 +38,12 @@ def _delivery(row: Sequence[Any]) -> Delivery:
         state=DeliveryState(row[14]),
         attempt=row[15],
         run=row[16],
+        tried=maybe_instant(row[17]),
     )
 
 
 def _line(row: Sequence[Any]) -> OutboxLine:
-    return OutboxLine(delivery=_delivery(row[:17]), due=instant(row[17]), reason=row[18], external_id=row[19])
+    return OutboxLine(delivery=_delivery(row[:18]), due=instant(row[18]), reason=row[19], external_id=row[20])
 
 
 def _going(held: Collection[str]) -> tuple[str, tuple[str, ...]]:
@@ -94,10 +95,11 @@ class OutboxRows(Rows):
             (connection, micros(now), *parameters, limit),
         ).fetchall()
         self.db.executemany(
-            "UPDATE outbox SET state = 'sending', attempt = attempt + 1, deadline = ? WHERE id = ?",
-            [(micros(deadline), row[0]) for row in rows],
+            "UPDATE outbox SET state = 'sending', attempt = attempt + 1, tried = coalesce(tried, ?), deadline = ? WHERE id = ?",
+            [(micros(now), micros(deadline), row[0]) for row in rows],
         )
-        return [_delivery((*row[:14], DeliveryState.SENDING, row[15] + 1, row[16])) for row in rows]
+        tried = micros(now)
+        return [_delivery((*row[:14], DeliveryState.SENDING, row[15] + 1, row[16], tried if row[17] is None else row[17])) for row in rows]
 
     def finish(self, delivery: Delivery, state: DeliveryState, *, reason: str | None, external_id: str | None, url: str | None) -> bool:
         cursor = self.db.execute(

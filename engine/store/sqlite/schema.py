@@ -243,6 +243,9 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (name, behind)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX blocked_behind ON blocked (behind);
+
+    ALTER TABLE outbox ADD COLUMN tried INTEGER; -- when it was claimed first; of rows of format 2 nobody knows, so long ago
+    UPDATE outbox SET tried = 0 WHERE attempt > 0;
     """,
 )
 VERSION = len(MIGRATIONS)

@@ -277,6 +277,18 @@ async def test_a_desk_that_is_down_is_not_asked_for_every_ticket_and_gets_each_o
         assert len(it.desk.tickets) == 400
 
 
+async def test_a_ticket_whose_key_the_desk_has_forgotten_is_looked_for_before_it_is_made_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as it:
+        it.desk.stall_after_accept()
+        await it.service.accept([wanted(1)])
+        await eventually(lambda: it.desk.tickets and it.states() == {"pending": 1})
+        it.bench.store._writer.execute("UPDATE outbox SET tried = tried - ?", (3 * 3600 * 1_000_000,))
+        it.desk._by_key.clear()
+        await eventually(lambda: it.states() == {"done": 1})
+        assert [request.method for request in it.desk.requests] == ["POST", "GET"]
+        assert len(it.desk.tickets) == 1
+
+
 async def test_a_rate_is_kept_over_all_that_is_due(tmp_path: Path) -> None:
     async with running(tmp_path) as it:
         rate = Rate(7, 3_600.0)

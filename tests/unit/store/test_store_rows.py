@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Invitation, InvitationState
 from engine.store.lines import Unread
-from engine.store.protocol import Deployment, EventState, Incoming, NewDelivery, Settled, Store, Timer, Work
+from engine.store.protocol import Deployment, EventState, Incoming, NewDelivery, Settled, Store, Timer, Transaction, Work
 from engine.store.sqlite.store import SqliteStore
 
 NOON = dt.datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=dt.UTC)
@@ -124,7 +125,19 @@ async def test_a_claim_takes_what_is_due_on_its_connection_in_order_up_to_the_li
 async def test_a_claimed_row_comes_back_whole_with_its_attempt_counted(store: Store) -> None:
     await enqueue(store, "a")
     (row,) = await claim(store)
-    assert row == delivery("a", id=row.id, state=DeliveryState.SENDING, attempt=1)
+    assert row == delivery("a", id=row.id, state=DeliveryState.SENDING, attempt=1, tried=row.tried)
+
+
+def _postpone(row: Delivery, tx: Transaction) -> bool:
+    return tx.postpone(row, NOON, "no answer")
+
+
+async def test_every_claim_of_a_row_says_when_it_was_claimed_first(store: Store) -> None:
+    await enqueue(store, "a")
+    for minutes in range(3):
+        (row,) = await claim(store, now=NOON + minutes * MINUTE)
+        assert (row.attempt, row.tried) == (minutes + 1, NOON)
+        assert await store.write(partial(_postpone, row))
 
 
 async def test_no_row_is_claimed_twice_by_claims_at_the_same_time(store: Store) -> None:
