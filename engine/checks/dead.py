@@ -10,20 +10,19 @@ from engine.model.definitions import Automation, Definition, Project, address
 from engine.model.span import Span
 from engine.rules.analysis.domains import Space
 from engine.rules.analysis.leaves import Condition
-from engine.rules.analysis.reach import Reached, reached, read
+from engine.rules.analysis.reach import Reached, placed, reached
 from engine.rules.analysis.verdicts import constant_operands, verdict
-from engine.rules.steps import positions
 
 
 def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
     if not isinstance(definition, Automation) or all(
-        step.condition is None and step.action != "stop" for _, step in positions(definition.then)
+        step.condition is None and step.action != "stop" for _, step in placed(definition.then)
     ):
         return
     found = {place.position: place for place in reached(definition, frozenset(project.objects))}
     for place in found.values():
         yield from (_finding(definition, span, message) for span, message in _of_condition(place))
-    for position, step in positions(definition.then):
+    for position, step in placed(definition.then):
         before, _, number = position.rpartition("/")
         previous = f"{before}{'/' if before else ''}{int(number) - 1}"
         if position not in found and previous in found:
@@ -38,7 +37,7 @@ def _knows_of(given: Condition, own: Condition) -> bool:
 
 def _of_condition(place: Reached) -> Iterator[tuple[Span, str]]:
     own = place.step.condition
-    if own is None or not _knows_of(place.given, read(own.term, place.name)):  # by itself it was judged already
+    if own is None or place.own is None or not _knows_of(place.given, place.own):  # by itself it was judged already
         return
     if Space([place.given]).cubes(place.given) == []:  # what cannot be reached was reported further up
         return

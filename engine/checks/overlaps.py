@@ -84,16 +84,19 @@ def _judge(group: str, facts: Sequence[Answers | _Rule], _project: Project) -> I
     rules = sorted((fact for fact in facts if isinstance(fact, _Rule)), key=lambda rule: rule.order)
     if len(rules) < 2:
         return
-    space = Space((action.when for rule in rules for action in rule.actions), answers)
     by_action: dict[str, dict[int, list[_Action]]] = defaultdict(dict)
     for number, rule in enumerate(rules):
         for action in rule.actions:
             by_action[action.what].setdefault(number, []).append(action)
+    by_action = {what: doing for what, doing in by_action.items() if len(doing) > 1}
+    if not by_action:
+        return
+    space = Space((action.when for doing in by_action.values() for actions in doing.values() for action in actions), answers)
     worst: dict[int, tuple[str, Meeting, list[int]]] = {}
     for what, doing in by_action.items():
         numbers = list(doing)
-        if len(numbers) < 2:
-            continue
+        if all(number in worst and worst[number][1].covers for number in numbers[1:]):
+            continue  # nothing worse can be said of them
         # The same value written twice does no harm.
         says = {number: {action.says for action in actions} if what.startswith("update ") else number for number, actions in doing.items()}
         cubes = [[cube for action in doing[number] for cube in space.cubes(action.when) or ()] for number in numbers]

@@ -10,8 +10,8 @@ from engine.model import terms as t
 from engine.model.definitions import Definition, Project, Question, Survey, address
 from engine.model.span import Span
 from engine.rules.analysis.answers import answers_of
-from engine.rules.analysis.domains import Answers, Space
-from engine.rules.analysis.leaves import ALWAYS, Condition, Path, Reader, joint
+from engine.rules.analysis.domains import Answers, Space, answer_name
+from engine.rules.analysis.leaves import ALWAYS, Condition, Reader, joint
 from engine.rules.analysis.verdicts import verdict
 
 
@@ -46,14 +46,13 @@ def _never_anywhere(survey: Survey) -> set[str]:
 
 
 def _thanks(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
-    if not isinstance(survey, Survey) or len(survey.thanks) < 2:
+    if not isinstance(survey, Survey) or not _several(survey):
         return
     known = answers_of(survey, frozenset())
     before = ALWAYS  # what holds where none of the earlier ones is shown
     closed = False  # an earlier one is for everybody
     for number, thanks in enumerate(survey.thanks):
         own = _read(thanks.condition.term) if thanks.condition is not None else ALWAYS
-        # One for everybody else is good practice, even where the conditions before it leave nobody.
         judged = closed if thanks.condition is None else number and _can_hold(own, known)
         if judged and not _can_hold(joint(before, own), known):
             at = thanks.condition.place(thanks.condition.term.offset) if thanks.condition is not None else thanks.text.at
@@ -62,18 +61,21 @@ def _thanks(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
         before = joint(before, _read(thanks.condition.term, holds=False)) if thanks.condition is not None else Condition(())
 
 
+def _several(survey: Survey) -> bool:
+    """Whether any but the first has a condition, or there are two for everybody.
+
+    One for everybody else is good practice, even where the conditions before it leave nobody.
+    """
+    return any(one.condition is not None for one in survey.thanks[1:]) or sum(one.condition is None for one in survey.thanks) > 1
+
+
 def _can_hold(condition: Condition, known: Answers) -> bool:
     """Where it is too long to be analysed, it may."""
     return Space([condition], known).cubes(condition) != []
 
 
 def _read(term: t.Term, *, holds: bool = True) -> Condition:
-    return Reader(_name).condition(term, holds=holds)
-
-
-def _name(path: Path) -> str:
-    """An answer has one name, whether it is read by its bare id or not."""
-    return ".".join(path) if path[0] == "answer" else "answer." + ".".join(path)
+    return Reader(answer_name).condition(term, holds=holds)
 
 
 def _finding(check: Check, survey: Survey, span: Span, message: str) -> Diagnostic:

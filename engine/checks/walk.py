@@ -9,7 +9,7 @@ from engine.model.definitions import Audience, Automation, Cadence, Definition, 
 from engine.model.span import Span
 from engine.model.terms import Expression
 from engine.model.texts import Template, Text
-from engine.rules.steps import positions
+from engine.rules.analysis.reach import placed
 
 Order = tuple[int, tuple[str, ...], int, int]
 
@@ -23,7 +23,7 @@ def file_order(span: Span) -> Order:
 
 def steps(of: tuple[Step, ...]) -> Iterator[Step]:
     """Every step, those of branches and of failures too."""
-    return (step for _, step in positions(of))
+    return (step for _, step in placed(of))
 
 
 def conditions(definition: Definition) -> Iterator[tuple[str, Expression]]:

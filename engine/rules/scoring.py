@@ -24,16 +24,21 @@ def rate(survey: Survey, values: Mapping[str, object]) -> tuple[float | None, st
     value = values.get(question.id) if question is not None else None
     if question is None or value is None:
         return None, None
-    match survey.metric, value:
+    return grade(survey.metric, question.type, question.scale, value)
+
+
+def grade(metric: str | None, kind: str, scale: tuple[int, int] | None, value: object) -> tuple[float | None, str | None]:
+    """Score and category of an answer to a metric question of a type, with a scale of its own or that of its type."""
+    match metric, value:
         case "nps", int():
             return float(value), scores.nps_class(value)
         case "csat", int():
-            return float(value), scores.csat_class(value, scale_of(question))
+            return float(value), scores.csat_class(value, scores.Scale(*(scale or SCALES[kind])))
         case "ces", int():
             return float(value), scores.ces_class(value)
         case "gcr", str():
             return None, value
-    raise AssertionError(f"{value!r} is no answer to a question of metric {survey.metric}")
+    raise AssertionError(f"{value!r} is no answer to a question of metric {metric}")
 
 
 def sentiment(category: str) -> scores.Sentiment:

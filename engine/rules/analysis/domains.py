@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.model import terms as t
 from engine.model.types import Type
-from engine.rules.analysis.leaves import MOST, Condition, Leaf, Variable
+from engine.rules.analysis.leaves import MOST, Condition, Leaf, Path, Reader, Variable
 
 Cube = Mapping[str, int]  # variable → the values that are left, bit by bit; a variable that is not in it may have any
 Test = tuple[str, tuple[t.Value, ...], t.Value, bool]  # a leaf without its variable
@@ -40,7 +40,12 @@ class Answers:
 
     metric: Variable | None  # the question that measures
     classes: tuple[tuple[object, str | None, str | None], ...] = ()  # its values, each with its category and sentiment
-    shown: tuple[tuple[str, Condition], ...] = ()  # questions with `show_if`: they have no answer, or it holds
+    shown: tuple[tuple[str, t.Term], ...] = ()  # questions with `show_if`: they have no answer, or it holds; read where one is asked for
+
+
+def answer_name(path: Path) -> str:
+    """An answer has one name, whether it is read by its bare id or not."""
+    return ".".join(path) if path[0] == "answer" else "answer." + ".".join(path)
 
 
 class Space:
@@ -78,7 +83,7 @@ class Space:
             self.note(answers.metric)
             self._derived["answer.category"] = {value: category for value, category, _ in answers.classes}
             self._derived["answer.sentiment"] = {value: feeling for value, _, feeling in answers.classes}
-        shown = [(name, condition) for name, condition in answers.shown if name in self.variables]
+        shown = [(name, Reader(answer_name).condition(term)) for name, term in answers.shown if name in self.variables]
         for _, condition in shown:
             self._take(condition)
         for name, condition in shown:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from engine.dsl.expressions.interpret import evaluate
@@ -64,10 +65,17 @@ NEVER = Condition(())
 
 def joint(a: Condition, b: Condition) -> Condition:
     """Both conditions together."""
-    if a == ALWAYS or b == ALWAYS:
-        return b if a == ALWAYS else a
+    if a is ALWAYS or b is ALWAYS or a == ALWAYS or b == ALWAYS:
+        return b if a is ALWAYS or a == ALWAYS else a
     cubes = _both(None if a.cubes is None else list(a.cubes), None if b.cubes is None else list(b.cubes))
-    return condition_of(cubes, dict.fromkeys(a.variables + b.variables))
+    constants = dict(a.constants)
+    for name, values in b.constants:
+        constants[name] = values | constants[name] if name in constants else values
+    return Condition(
+        cubes=None if cubes is None else tuple(dict.fromkeys(cubes)),
+        variables=tuple(dict.fromkeys(a.variables + b.variables)),
+        constants=tuple(sorted(constants.items(), key=itemgetter(0))),
+    )
 
 
 class Reader:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from engine.rules.analysis.domains import Cube, Space, intersection
 
+_FEW = 4  # rules that are compared pair by pair first
 NAMED = 3  # rules that a finding names; of more it says only that there are more
 _TRIES = 64  # pairs that are looked at one by one, where functions of values make it doubtful whether they meet
 
@@ -94,6 +95,8 @@ def meetings(space: Space, rules: Sequence[Sequence[Cube]], wanted: Collection[i
 
     ``wanted``: pairs of which neither rule is one of these are passed over.
     """
+    if len(rules) <= _FEW and not any(_meet(a, b) for number, a in enumerate(rules) for b in rules[:number]):
+        return  # mostly so, and to look is quicker than to lay out an index
     index = _Index(rules)
     first = 0
     mine = index.all if wanted is None else _union(_range(index.owners, rules, number) for number in wanted)
@@ -130,6 +133,10 @@ def meetings(space: Space, rules: Sequence[Sequence[Cube]], wanted: Collection[i
             shadowed=names[0] == cover,
             shadows=names[0] == chosen and cover is None,
         )
+
+
+def _meet(a: Sequence[Cube], b: Sequence[Cube]) -> bool:
+    return any(intersection(x, y) is not None for x in a for y in b)
 
 
 def _covering(index: _Index, rules: Sequence[Sequence[Cube]], rule: Sequence[Cube], others: int) -> int | None:

@@ -21,13 +21,14 @@ class Reached:
     position: str
     step: Step
     given: Condition
+    own: Condition | None  # its `if`
     name: Naming  # of the paths that its `if` reads
     certain: bool  # False behind a time-out or a failure: that depends on others
 
     @property
     def taken(self) -> Condition:
         """What holds where the step is taken."""
-        return joint(self.given, read(self.step.condition.term, self.name)) if self.step.condition is not None else self.given
+        return joint(self.given, self.own) if self.own is not None else self.given
 
 
 def read(term: t.Term, name: Naming, *, holds: bool = True) -> Condition:
@@ -58,7 +59,13 @@ def naming(automation: Automation, objects: frozenset[str], moment: int = 0, res
 
 def results_of(automation: Automation) -> frozenset[str]:
     """What the steps of an automation call their results."""
-    return frozenset(step.name for _, step in positions(automation.then) if step.name is not None)
+    return frozenset(step.name for _, step in placed(automation.then) if step.name is not None)
+
+
+@kept_once
+def placed(steps: tuple[Step, ...]) -> tuple[tuple[str, Step], ...]:
+    """Every step with its position; all checks walk the steps of one automation before those of the next."""
+    return tuple(positions(steps))
 
 
 def _is_answer(event: str) -> bool:
@@ -102,14 +109,15 @@ class _Walk:
         name = self._names.get(self._moment)
         if name is None:
             name = self._names[self._moment] = naming(self._automation, self._objects, self._moment, self._results)
-        self.found.append(Reached(at, step, given, name, certain))
-        taken, passed = given, NEVER
-        if step.condition is not None:
-            taken = joint(given, read(step.condition.term, name))
-            passed = joint(given, read(step.condition.term, name, holds=False))
+        own = read(step.condition.term, name) if step.condition is not None else None
+        self.found.append(Reached(at, step, given, own, name, certain))
         if step.action == "stop":
-            return passed if step.condition is not None else None
+            return joint(given, read(step.condition.term, name, holds=False)) if step.condition is not None else None
+        if not (step.then or step.otherwise or step.on_timeout or step.on_failure):
+            return self._behind(step, given)
+        taken = joint(given, own) if own is not None else given
         if step.action == "if":
+            passed = joint(given, read(step.condition.term, name, holds=False)) if step.condition is not None else NEVER
             after_then = self.steps(step.then, f"{at}/then/", taken, certain=certain)
             after_else = self.steps(step.otherwise, f"{at}/else/", passed, certain=certain)
             if after_then is None or after_else is None:
@@ -118,6 +126,10 @@ class _Walk:
                     return None
         self.steps(step.on_timeout, f"{at}/on_timeout/", taken, certain=False)
         self.steps(step.on_failure, f"{at}/on_failure/", taken, certain=False)
+        return self._behind(step, given)
+
+    def _behind(self, step: Step, given: Condition) -> Condition:
+        """What is known behind a step: the same, though of objects that may be others by then."""
         if step.action in ("wait", "wait_for", "update") or step.name is not None:
             self._moment += 1
         return given

@@ -14,7 +14,7 @@ from engine.dsl.expressions.interpret import evaluate
 from engine.dsl.expressions.parse import parse
 from engine.model import terms as t
 from engine.model.types import BOOLEAN, INTEGER, NUMBER, TEXT, Type, object_type
-from engine.rules.analysis.domains import Answers, Space
+from engine.rules.analysis.domains import Answers, Space, answer_name
 from engine.rules.analysis.leaves import ALWAYS, Reader, Variable, joint
 from engine.rules.analysis.overlaps import NAMED, meetings
 from engine.rules.analysis.verdicts import constant_operands, verdict
@@ -154,11 +154,12 @@ def test_categories_follow_from_scores() -> None:
 
 def test_a_question_that_is_hidden_has_no_answer() -> None:
     names = {"score": SCORE, "reason": TEXT.maybe()}
-    condition, shown = (
-        Reader().condition(checked[0])
+    term, shown = (
+        checked[0]
         for text in ("reason is not none", "reason is none or score <= 6")
         if (checked := Checker(names).condition(parse(text))) is not None
     )
-    space = Space([condition], Answers(metric=Variable("score", SCORE), shown=(("reason", shown),)))
+    condition = Reader(answer_name).condition(term)
+    space = Space([condition], Answers(metric=Variable("answer.score", SCORE), shown=(("answer.reason", shown),)))
     (cube,) = space.cubes(condition) or []
-    assert space.shown("score", cube["score"]) == list(range(7))
+    assert space.shown("answer.score", cube["answer.score"]) == list(range(7))
