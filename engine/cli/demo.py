@@ -99,7 +99,7 @@ def _screen(numbers: Callable[[], list[tuple[str, int]]]) -> Iterator[Callable[[
 
 def _summary(demo: object, store: Path, seconds: float, mail: Path) -> None:
     from engine.deploy.versions import unpack
-    from engine.insight.scores import response_rate, survey_scores
+    from engine.insight.scores import Withheld, response_rate, survey_scores
     from engine.insight.words import figure, score_line
     from engine.lab.demo import Demo
     from engine.store.protocol import Transaction
@@ -110,7 +110,8 @@ def _summary(demo: object, store: Path, seconds: float, mail: Path) -> None:
     def look(tx: Transaction) -> tuple[list[str], str, dict[str, int]]:
         deployment = tx.deployment()
         assert deployment is not None
-        scores = [score_line(score) for score in survey_scores(tx, unpack(deployment)) if score.answers]
+        found = survey_scores(tx, unpack(deployment))
+        scores = [score_line(score) for score in found if isinstance(score, Withheld) or score.answers]
         response = response_rate(tx)
         return scores, figure(response.rate, " %"), tx.counts()
 

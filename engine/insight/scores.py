@@ -28,6 +28,15 @@ class SurveyScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A survey that was answered by so few that its score would say what single persons answered."""
+
+    survey: str
+    metric: str
+    fewer_than: int  # answers: the project's `anonymity`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """From sent to answered, over all surveys."""
 
@@ -36,9 +45,13 @@ class Response:
     rate: Estimate
 
 
-def survey_scores(tx: Transaction, definitions: Definitions) -> list[SurveyScore]:
-    """One score a survey that has a metric, in the order of names."""
-    return [_score(tx, survey) for _, survey in sorted(definitions.surveys.items()) if survey.metric != "none"]
+def survey_scores(tx: Transaction, definitions: Definitions) -> list[SurveyScore | Withheld]:
+    """One score a survey that has a metric, in the order of names; withheld where there are answers, but too few to be shown."""
+    scores = [_score(tx, survey) for _, survey in sorted(definitions.surveys.items()) if survey.metric != "none"]
+    least = definitions.project.anonymity
+    return [
+        Withheld(survey=score.survey, metric=score.metric, fewer_than=least) if 0 < score.answers < least else score for score in scores
+    ]
 
 
 def _score(tx: Transaction, survey: Survey) -> SurveyScore:

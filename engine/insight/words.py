@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.insight.scores import UNITS, SurveyScore
+from engine.insight.scores import UNITS, SurveyScore, Withheld
 from engine.stats.estimate import Estimate
 
 
@@ -16,7 +16,9 @@ def figure(estimate: Estimate, unit: str) -> str:
     return f"{value} (95 % interval {estimate.low:.1f} to {estimate.high:.1f}, n = {estimate.n})"
 
 
-def score_line(score: SurveyScore) -> str:
+def score_line(score: SurveyScore | Withheld) -> str:
     """`NPS 40.1 (…)  nps_delivery`."""
+    if isinstance(score, Withheld):
+        return f"{score.metric.upper():<12} fewer than {score.fewer_than} answers, so not shown  {score.survey}"
     average = f", mean {score.mean:.2f}" if score.mean is not None and score.metric != "nps" else ""
     return f"{score.metric.upper():<12} {figure(score.estimate, UNITS[score.metric])}{average}  {score.survey}"

@@ -20,6 +20,7 @@ from engine.model.events import Event
 from engine.runtime.cloudevents import MalformedEventError, UnsupportedMediaError, decode
 
 MAX_BODY = 1 << 20
+MAX_FORM = 1 << 16  # of a hook whose token stands in its body, so that strangers have read it, too; a real one has about a kilobyte
 MAX_BATCH = 1_000
 MAX_HOOK_FIELDS = 1_000
 _EVENTS = "/events"
@@ -38,6 +39,7 @@ class Inbox(Protocol):
 class DeskHooks(Protocol):
     """The hooks of one help desk, which say themselves what happened."""
 
+    def may_enter(self, headers: Mapping[str, str]) -> bool: ...
     def admits(self, headers: Mapping[str, str], body: bytes) -> bool: ...
     def read(self, headers: Mapping[str, str], body: bytes, now: dt.datetime) -> Event: ...
 
@@ -144,7 +146,7 @@ class InboundApp:
         expected = self._hook_tokens.get(name) if _NAME.fullmatch(name) else None
         if expected is None:
             raise _AnsweredError(404, "no connection of that name takes hooks")
-        form = _form(await _body(scope, receive))
+        form = _form(await _body(scope, receive, most=MAX_FORM))
         if form is None or not has_token(form, expected):
             raise _AnsweredError(401, "the application token is not the one of this connection")
         try:
@@ -158,9 +160,12 @@ class InboundApp:
         return 200, {}
 
     async def _desk_hook(self, desk: DeskHooks, scope: Scope, receive: Receive) -> tuple[int, dict[str, object]]:
-        headers, body = _headers(scope), await _body(scope, receive)
+        headers, refused = _headers(scope), _AnsweredError(401, "the signature or token is not the one of this connection")
+        if not desk.may_enter(headers):
+            raise refused
+        body = await _body(scope, receive)
         if not desk.admits(headers, body):
-            raise _AnsweredError(401, "the signature or token is not the one of this connection")
+            raise refused
         await self._inbox.accept([desk.read(headers, body, self._clock.now())])
         return 200, {}
 
@@ -169,14 +174,14 @@ def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def _body(scope: Scope, receive: Receive, hint: str = "") -> bytes:
+async def _body(scope: Scope, receive: Receive, hint: str = "", *, most: int = MAX_BODY) -> bytes:
     """The body; one that is larger than allowed is not read further than that."""
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     size = int(declared) if declared.isdigit() else 0
     pieces = []
     while True:
-        if size > MAX_BODY:
-            raise _AnsweredError(413, f"a request has at most {MAX_BODY:,} bytes{hint}")
+        if size > most:
+            raise _AnsweredError(413, f"a request has at most {most:,} bytes{hint}")
         message = await receive()
         if message["type"] != "http.request":
             raise _GoneError
