@@ -22,6 +22,7 @@ from engine.dsl.nodes import Mapping
 from engine.dsl.others import Answer, Key, Others, Sealed, Seen, hash_of
 from engine.dsl.outline import Declared, Outline, outline
 from engine.model.definitions import Project
+from engine.model.frozen import frozen
 
 Place = tuple[str, int]  # a document: its file, and its number there
 GroupKey = str  # the check's code, a space, and the group's name
@@ -29,7 +30,7 @@ Group = tuple[GroupKey, Sequence[Sealed[object]]]  # with its facts
 _MOST_HELD = 7_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FileOutline:
     """What a file says by itself. ``digest`` is the hash of its bytes."""
 
@@ -42,7 +43,7 @@ class FileOutline:
     ignores: tuple[ignore.Ignore, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Made:
     """What came of a document: the findings of building it, those of the checks that judge it alone, and facts for the others."""
 

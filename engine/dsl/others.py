@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from engine.model.frozen import frozen
 from engine.model.types import Type
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class Sealed(Generic[T]):
         self._value = _ABSENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SurveyFace:
     """What other definitions see of a survey."""
 
@@ -108,7 +109,7 @@ class SurveyFace:
     invitation: Type  # the object `invitation`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AudienceFace:
     of: str
 

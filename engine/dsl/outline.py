@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingT
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from engine.dsl.blueprints import KINDS as BLUEPRINT_KINDS
@@ -17,6 +17,7 @@ from engine.dsl.others import Others
 from engine.dsl.schema.kinds import KINDS
 from engine.dsl.schema.parts import NAME_PATTERN
 from engine.dsl.schema.validate import conforms, meant_kind
+from engine.model.frozen import frozen
 from engine.model.span import Span
 
 _NAME = re.compile(NAME_PATTERN)
@@ -36,7 +37,7 @@ class Declared(NamedTuple):
         return f"{self.kind}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outline:
     """``declared`` and ``documents`` go together; what else stood in the file is in the findings of who made this.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from engine.model.frozen import frozen
 from engine.model.policies import (
     Annotation,
     Benchmark,
@@ -34,7 +35,7 @@ from engine.schedule.durations import Duration
 from engine.schedule.windows import TimeRange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Secret:
     """Where a secret is found; never the secret itself."""
 
@@ -42,7 +43,7 @@ class Secret:
     file: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Connection:
     name: str
     use: str  # what kind of system: smtp, zendesk, bitrix24, …
@@ -50,7 +51,7 @@ class Connection:
     at: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EventType:
     name: str  # order.delivered
     objects: tuple[str, ...]  # what it carries, by name
@@ -58,7 +59,7 @@ class EventType:
     at: Span | None = field(default=None, compare=False)  # none: built in
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Project:
     name: str
     languages: tuple[str, ...]  # the first is the default
@@ -92,7 +93,7 @@ class Project:
         return working_days(own.country if own is not None else None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Question:
     id: str
     type: str  # nps, csat, …
@@ -113,14 +114,14 @@ class Question:
     at: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Thanks:
     condition: Expression | None
     text: Text
     link: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Survey:
     name: str
     metric: str  # nps, csat, ces, gcr, none
@@ -148,7 +149,7 @@ class Survey:
         return next((q for q in self.questions if q.id == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Audience:
     name: str
     of: str  # the object that it selects
@@ -162,7 +163,7 @@ class Audience:
     at: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Cadence:
     name: str
     survey: str
@@ -187,7 +188,7 @@ class Cadence:
     places: Mapping[str, Span] = field(default_factory=dict, compare=False)  # of the values of `every`, `cron`, and `via.NAME`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Step:
     """One step of an automation: an action and what it says, or a turn of the flow.
 
@@ -210,19 +211,19 @@ class Step:
     places: Mapping[str, Span] = field(default_factory=dict, compare=False)  # of what it names: `event`, `survey`, `via`, `wait_for.NAME`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Automation:
     name: str
     when: tuple[str, ...]
     condition: Expression | None
     then: tuple[Step, ...]
-    run: RunMode = RunMode()  # noqa: RUF009  # frozen
+    run: RunMode = RunMode()  # frozen
     renamed_from: str | None = None
     at: Span = field(compare=False)
     condition_at: Span | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MessageTemplate:
     """A `template:` of the project: an invitation, a reminder, any message."""
 
@@ -233,7 +234,7 @@ class MessageTemplate:
     at: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Report:
     name: str
     every: Duration
@@ -246,7 +247,7 @@ class Report:
     at: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Scenario:
     """A test of the project on a virtual clock: what happens, and what is expected of it."""
 
@@ -274,7 +275,7 @@ KINDS: Mapping[str, type] = {
 KIND_OF: Mapping[type, str] = {cls: kind for kind, cls in KINDS.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Definitions:
     """A whole project: what validates, what is applied, what the daemon runs."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from engine.model.frozen import frozen
 from engine.model.span import Span
 from engine.model.terms import Expression
 from engine.model.texts import Text
@@ -13,7 +14,7 @@ from engine.schedule.durations import Duration
 from engine.schedule.windows import TimeRange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Calendar:
     """Business days: those of a country, without its holidays; with none, Monday to Friday."""
 
@@ -21,7 +22,7 @@ class Calendar:
     hours: TimeRange | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Environment:
     """What differs where the project runs elsewhere than in production."""
 
@@ -29,7 +30,7 @@ class Environment:
     connections: Mapping[str, Mapping[str, object]]  # connection → settings in place of its own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FrequencyCap:
     """At most ``max`` in any ``per``, for each ``of``."""
 
@@ -42,7 +43,7 @@ class FrequencyCap:
     at: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Quiet:
     """No messages in these hours of every day, and none on these days, in the contact's own time zone."""
 
@@ -50,7 +51,7 @@ class Quiet:
     days: tuple[str, ...]  # mon … sun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Theme:
     accent: str | None  # #rrggbb
     background: str | None
@@ -62,13 +63,13 @@ class Theme:
     places: Mapping[str, Span] = field(default_factory=dict, compare=False)  # of each value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Brand:
     theme: Theme | None
     sender: str | None  # `from`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Annotation:
     """Something that happened, to be marked in charts."""
 
@@ -76,7 +77,7 @@ class Annotation:
     text: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Benchmark:
     """A figure of others, with its source."""
 
@@ -87,7 +88,7 @@ class Benchmark:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Incentive:
     pool: str | None  # of codes
     draw: str | None
@@ -95,13 +96,13 @@ class Incentive:
     one_per: str  # contact, invitation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Quota:
     max: int
     condition: Expression | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SegmentLimit:
     """At most ``max`` contacts of each ``of``."""
 
@@ -109,7 +110,7 @@ class SegmentLimit:
     of: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Expected:
     """How large an audience should be; plan and a wave stop outside it."""
 
@@ -120,14 +121,14 @@ class Expected:
     margin_at: Span | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reminder:
     every: Duration
     max: int
     template: str | None  # `with`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunMode:
     per: str = "event"  # event, contact, company, deal, …
     mode: str = "parallel"  # single, restart, queue, parallel

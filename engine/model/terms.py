@@ -8,56 +8,57 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache
 from typing import Any, Protocol
 
+from engine.model.frozen import frozen
 from engine.model.span import Span
 from engine.model.types import Type
 
 Value = bool | int | float | str | dt.date | dt.datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Term:
     type: Type = field(hash=False)  # terms that differ in their type alone are rare, and its hash is slow
     offset: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Constant(Term):
     value: Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Load(Term):
     """A name of the scope and the attributes behind it: ``contact.tier`` is ``("contact", "tier")``."""
 
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listing(Term):
     items: tuple[Term, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Not(Term):
     operand: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class And(Term):
     operands: tuple[Term, ...]
     chain: bool = False  # the links of one chained comparison
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Or(Term):
     operands: tuple[Term, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Compare(Term):
     """``op`` is one of ``== != < <= > >=``. A missing value equals only a missing value."""
 
@@ -66,7 +67,7 @@ class Compare(Term):
     right: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Within(Term):
     """``item in collection``; a missing item is in no list unless the list has ``none``."""
 
@@ -74,12 +75,12 @@ class Within(Term):
     collection: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class IsNone(Term):
     operand: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Arithmetic(Term):
     """``op`` is one of ``+ - * / // %``; dividing by zero gives a missing value."""
 
@@ -88,12 +89,12 @@ class Arithmetic(Term):
     right: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Negate(Term):
     operand: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Concat(Term):
     """``left ~ right``: the texts of both, one behind the other."""
 
@@ -101,7 +102,7 @@ class Concat(Term):
     right: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Default(Term):
     """``operand|default(fallback)``."""
 
@@ -109,7 +110,7 @@ class Default(Term):
     fallback: Term
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Call(Term):
     """A function or filter of the language, by name."""
 
@@ -123,7 +124,7 @@ class Origin(Protocol):
     def within(self, offset: int, length: int = 1) -> Span: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Expression:
     """A checked expression with its canonical text: reformatting the file does not change it.
 

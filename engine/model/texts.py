@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from engine.model.frozen import frozen
 from engine.model.span import Span
 from engine.model.terms import Expression
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Template:
     """Text with ``{{ }}``: literal pieces and checked expressions in turn.
 
@@ -28,7 +29,7 @@ class Template:
         return self.expressions[0] if self.body == "{{ _(0) }}" else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Text:
     """Text for people: one template a language, or one for all under the key ``""``."""
 

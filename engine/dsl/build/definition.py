@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as MappingT
-from dataclasses import dataclass
 
 from engine.dsl.blueprints import Blueprint
 from engine.dsl.build.asking import build_audience, build_cadence, build_report, build_template
@@ -19,6 +18,7 @@ from engine.dsl.nodes import Mapping
 from engine.dsl.others import Answer, AudienceFace, Face, Key, Sealed, Seen
 from engine.dsl.outline import Declared, written_out
 from engine.model.definitions import Audience, Definition, Survey
+from engine.model.frozen import frozen
 
 # Each stage looks up only what the ones before it have made.
 STAGES: tuple[tuple[str, ...], ...] = (
@@ -39,7 +39,7 @@ BUILDERS: MappingT[str, Callable[[Bench, Mapping, str], Definition | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Built:
     """What came of a document. ``definition`` is None where it was refused; ``noted`` has what it looked up, with the answers."""
 
