@@ -14,6 +14,7 @@ from engine.store.sqlite.trouble import BESIDE, explain
 
 # A store holds personal data: its files are this user's alone, whatever the umask. SQLite gives its log the mode of the store.
 _FOLDER, _FILE = 0o700, 0o600
+_NO_STORE = "Is it a Sounding store, in a folder that you may write to?"
 
 
 MAX_LOG = 64 << 20  # bytes that the log keeps on disk once its pages are in the store
@@ -85,7 +86,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         db.execute("PRAGMA foreign_keys = ON")
         return db
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"the store {path} cannot be opened: {explain(path, error)}") from error
+        raise StoreError(f"the store {path} cannot be opened: {explain(path, error, _NO_STORE)}") from error
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:

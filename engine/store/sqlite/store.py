@@ -26,6 +26,7 @@ from engine.store.sqlite.opening import connect, lock, migrate
 from engine.store.sqlite.outbox import OutboxRows
 from engine.store.sqlite.runs import RunRows
 from engine.store.sqlite.schema import VERSION
+from engine.store.sqlite.trouble import explain
 from engine.store.sqlite.versions import VersionRows
 
 T = TypeVar("T")
@@ -191,6 +192,8 @@ class SqliteStore:
                     # A future takes no StopIteration, and SystemExit would end whoever waits.
                     plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
                     job.error = error if plain else RuntimeError(f"work on the store raised {type(error).__name__}")
+                    if isinstance(error, StoreError) and isinstance(error.__cause__, sqlite3.Error):
+                        job.error = self._refusal(error)
             db.execute("COMMIT")
             refused = next((job.error for job in group if isinstance(job.error, StoreError)), None)
             if refused is not None or db.total_changes > before:  # a commit of nothing does not ask the disk
@@ -200,8 +203,13 @@ class SqliteStore:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
             for job in group:
-                job.error = StoreError(f"the store {self.path} cannot be written: {error}")
-            self._proof = _Proof(time.monotonic(), StoreError(f"the store {self.path} cannot be written: {error}"))
+                job.error = self._refusal(error)
+            self._proof = _Proof(time.monotonic(), self._refusal(error))
+
+    def _refusal(self, error: BaseException) -> StoreError:
+        cause = error.__cause__ if isinstance(error, StoreError) else error
+        why = explain(self.path, cause) if isinstance(cause, sqlite3.Error) else str(error)
+        return StoreError(f"the store {self.path} cannot be written: {why}")
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         connection = getattr(self._local, "connection", None)

@@ -15,11 +15,12 @@ _LITTLE = 65_536  # bytes: less than SQLite needs to open its log
 _ELSEWHERE = "choose another place with --store"
 
 
-def explain(path: Path, error: OSError | sqlite3.Error) -> str:
-    """A sentence or two for the end of an error about the store at ``path``; it begins with what the system said."""
+def explain(path: Path, error: OSError | sqlite3.Error, otherwise: str | None = None) -> str:
+    """A sentence or two for the end of an error about the store at ``path``; it begins with what the system said, and ends with
+    ``otherwise`` where the file system tells nothing."""
     said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    found = _looked_at(path, error)
-    return f"{said}. {found}" if found is not None else f"{said}. Is it a Sounding store, in a folder that you may write to?"
+    found = _looked_at(path, error) or otherwise
+    return f"{said}. {found}" if found is not None else said
 
 
 def _looked_at(path: Path, error: OSError | sqlite3.Error) -> str | None:
@@ -35,7 +36,8 @@ def _looked_at(path: Path, error: OSError | sqlite3.Error) -> str | None:
         return f"The file system of {folder} is mounted read-only: mount it for writing, or {_ELSEWHERE}"
     free = disk.f_bavail * disk.f_frsize
     if _errno(error) in _FULL or _code(error) == sqlite3.SQLITE_FULL or free < _LITTLE:
-        return f"The disk of {folder} is full ({free:,} bytes are free): make room there, or {_ELSEWHERE}. What was acknowledged is kept"
+        room = f"{free:,} bytes are free, less a quota"
+        return f"The disk of {folder} is full ({room}): make room there, or {_ELSEWHERE}. What was acknowledged is kept"
     if _code(error) == sqlite3.SQLITE_IOERR:
         room = f"{free:,} bytes are free, a quota or a limit of this process may allow less"
         return f"The disk of {folder} refuses to be read or written ({room}): make room, look into the system's log, or {_ELSEWHERE}"

@@ -42,7 +42,10 @@ async def test_a_full_disk_is_told_to_everyone_who_waits_and_nothing_half_is_kep
     await fill(store)
     results = await asyncio.gather(*(store.write(put(f"k{n}"), urgent=True) for n in range(20)), return_exceptions=True)
     assert [type(result) for result in results] == [StoreError] * 20
-    assert "cannot be written: database or disk is full" in str(results[0])
+    folder = store.path.parent
+    said = str(results[0])
+    assert said.startswith(f"the store {store.path} cannot be written: database or disk is full. The disk of {folder} is full (")
+    assert "make room there" in said
     assert [row["key"] for row in stored.rows(store.path, "SELECT key FROM setting")] == ["before"]
 
 

@@ -142,7 +142,8 @@ def test_a_store_that_somebody_else_made_names_the_file_its_owner_and_who_wants_
 def test_a_disk_that_is_full_or_read_only_is_named_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "new" / "store.db"
     full = explain(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    assert re.match(rf"No space left on device\. The disk of {tmp_path} is full \([\d,]+ bytes are free\): make room there", full)
+    said = rf"No space left on device\. The disk of {tmp_path} is full \([\d,]+ bytes are free, less a quota\): make room there"
+    assert re.match(said, full)
     locked = explain(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
     assert locked.startswith(f"Read-only file system. The file system of {tmp_path} is mounted read-only: mount it for writing")
 
