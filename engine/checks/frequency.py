@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
@@ -69,24 +70,40 @@ def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
     )
 
 
-def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Invitations a month that a cadence may want for one contact, and those that the caps let through."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    invitations: float  # a month that a cadence may want for one contact
+    messages: float  # that each of them is at most: itself, and its reminders
+    allowed: float  # a month by the strictest cap, of what that counts
+    counts: str  # invitations, or messages
+
+
+def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Wish]]:
     if isinstance(definition, Cadence):
         between, cap = period(definition), strictest(project, definition)
         distances = [found for found in (between, days(definition.again) if definition.again is not None else None) if found is not None]
         if distances and cap is not None:
-            yield "invitations", (MONTH / max(distances), MONTH / cap[1])
+            reminders = definition.remind.max if definition.remind is not None else 0
+            yield (
+                "invitations",
+                _Wish(invitations=MONTH / max(distances), messages=1 + reminders, allowed=MONTH / cap[1], counts=cap[0].count),
+            )
 
 
-def _judge(_group: str, facts: Sequence[tuple[float, float]], project: Project) -> Iterator[Diagnostic]:
-    wanted, allowed = sum(fact[0] for fact in facts), max(fact[1] for fact in facts)
-    if len(facts) < 2 or wanted <= allowed * (1 + 1e-9):
+def _judge(_group: str, facts: Sequence[_Wish], project: Project) -> Iterator[Diagnostic]:
+    widest = max(facts, key=lambda wish: wish.allowed)
+    reminded, allowed = widest.counts == "messages", widest.allowed
+    wanted = sum(wish.invitations * (wish.messages if reminded else 1) for wish in facts)
+    # One cadence that wants too many invitations is reported as that.
+    alone = len(facts) == 1 and (widest.messages == 1 or widest.invitations > allowed * (1 + 1e-9))
+    if alone or wanted <= allowed * (1 + 1e-9):
         return
+    what = "messages (invitations and reminders)" if reminded else "invitations"
     span = min((cap.at for cap in project.frequency if cap.condition is None), key=lambda at: (at.line, at.column))
     yield Diagnostic(
         code=CROWDED.code,
         severity=CROWDED.severity,
-        message=f"the cadences may want {wanted:.1f} invitations a month for one contact; the caps let {allowed:.1f} through",
+        message=f"the cadences may want {wanted:.1f} {what} a month for one contact; the caps let {allowed:.1f} through",
         file=span.file,
         span=span,
         hint="the rest is dropped, the lowest `priority` first: ask less often, or of fewer audiences",
@@ -134,7 +151,8 @@ CROWDED = Check(
     title="more invitations than the caps let through",
     explanation=(
         "Each cadence keeps within the caps, but a contact who is in all the audiences would be asked more often by all of them together. "
-        "Counted are cadences by the calendar, and those with `again`, at their fastest; how often events come nobody knows."
+        "Counted are cadences by the calendar, and those with `again`, at their fastest; how often events come nobody knows. Reminders "
+        "count where the cap does (`count: messages`), as for somebody who never answers."
     ),
     facts=_facts,
     judge=_judge,

@@ -1,4 +1,4 @@
-"""SND207: a template or an audience that nothing uses."""
+"""SND207: a template or an audience that nothing uses. Inputs of blueprints are looked at where these are read."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ CHECK = Check(
     code="SND207",
     severity=Severity.INFO,
     title="a definition that nothing uses",
-    explanation="An audience no cadence asks and a template no message is made of do nothing. Often a name was mistyped elsewhere.",
+    explanation=(
+        "An audience no cadence asks, a template no message is made of, and an input that its blueprint reads nowhere do nothing. "
+        "Often a name was mistyped elsewhere."
+    ),
     facts=_facts,
     judge=_judge,
     whole=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from engine.dsl.diagnostics import Findings
+from engine.dsl.diagnostics import Findings, Severity
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.model.span import Span
@@ -55,11 +55,17 @@ def read_blueprint(document: Mapping, findings: Findings) -> Blueprint | None:
         findings.error("SND102", "a blueprint holds one `automation` or `cadence`", document.first_key, address=address)
         return None
     inputs = {key: _input(value, findings, address) for key, value in _entries(document.get("inputs"))}
-    for hole, span in _holes(body):
+    holes = _holes(body)
+    for hole, span in holes:
         if hole not in inputs:
             findings.error("SND109", f"the blueprint has no input `{hole}`", span, hint=did_you_mean(hole, inputs), address=address)
     if any(d.severity == "error" for d in findings.items[before:]):
         return None
+    declared, used = document.get("inputs"), {hole for hole, _ in holes}
+    for unused in [key for key in inputs if key not in used]:
+        assert isinstance(declared, Mapping)
+        hint = f"write `${unused}` where it belongs, or delete it"
+        findings.add(Severity.INFO, "SND207", f"nothing uses the input `{unused}`", declared.key_span(unused), hint, address)
     return Blueprint(name, bodies[0], {key: value for key, value in inputs.items() if value is not None}, body)
 
 

@@ -75,7 +75,8 @@ READING = (
         code="SND104",
         title="the same thing declared twice",
         explanation=(
-            "An address names one definition, whatever file it stands in, a project is declared once, and a question is on one page."
+            "An address names one definition, whatever file it stands in, a project is declared once, a question is on one page, and a "
+            "connection or an option is in a list once."
         ),
         fails="audience: buyers\nof: contact\n",
         passes="audience: loyal_buyers\nof: contact\n",

@@ -41,6 +41,8 @@ def build_audience(bench: Bench, document: Mapping, name: str) -> Audience | Non
     limited = SegmentLimit(max=limit.data["max"], of=entity(bench, limit.get("of"))) if isinstance(limit, Mapping) else None
     if "rotate" in document.entries and sample is None:
         bench.error("SND102", "`rotate` turns the sample, so the audience needs `sample`", document.first_key)
+    if sample is not None and share(sample) == 0:
+        bench.error("SND103", f"a sample of {sample} is nobody", document.entries["sample"][1].span, "leave `sample` out to ask everybody")
     if expect is not None and expect.get("min", 0) > expect.get("max", 2**31):
         bench.error("SND103", "`min` is larger than `max`", document.entries["expect"][1].span)
     if bench.errors:
@@ -233,6 +235,10 @@ def connections_of(bench: Bench, node: Node | None) -> tuple[str, ...] | None:
         else:
             known = [n for n, c in bench.connections.items() if USES[c.use].channel] + list(channels)
             bench.error("SND204", f"there is no connection or channel `{name}`", item.span, did_you_mean(name, known))
+            return None
+        if found[-1] in found[:-1]:
+            hint = "the first that reaches a contact is used, so once is enough"
+            bench.error("SND104", f"`{found[-1]}` is in the list already", item.span, hint)
             return None
     return tuple(found)
 

@@ -100,10 +100,17 @@ class Reader:
                 found = [self._read(operand, holds) for operand in term.operands]
                 # The opposite of "all of them" is "one of them does not".
                 return _all(found) if isinstance(term, t.And) is holds else _any(found)
-        known = _fixed(term)
+        known = _fixed(term) or self._with_itself(term)
         if known is not None:
             return [()] if bool(known[0]) is holds else []
         return [(self._leaf(term, holds),)]
+
+    def _with_itself(self, term: t.Term) -> tuple[t.Value] | None:
+        """What a value compared with itself gives, also where it is missing: the checker lets only `==` and `!=` come there."""
+        match term:
+            case t.Compare(left=t.Load(path=left), right=t.Load(path=right)) if self._name(left) == self._name(right):
+                return (term.op in ("==", "<=", ">="),)
+        return None
 
     def _leaf(self, term: t.Term, holds: bool) -> Leaf:
         match term:

@@ -32,6 +32,8 @@ ATOMS = st.one_of(
     st.sampled_from(
         ["contact.vip", "solved == false", "solved is none", "solved|default(true)", "contact.mrr is none", "true", "count > 2"]
     ),
+    st.builds("score {0} score".format, st.sampled_from(["<", "<=", ">", ">=", "==", "!="])),
+    st.sampled_from(["contact.mrr == contact.mrr", "solved != solved"]),
     st.builds("(contact.mrr is not none and contact.mrr {} {})".format, st.sampled_from(["<", ">="]), st.sampled_from([5, 10])),
     st.builds("contact.mrr|default({}) > {}".format, st.sampled_from([0, 7]), st.sampled_from([5, 10])),
 )
@@ -41,6 +43,15 @@ CONDITIONS = st.recursive(
         st.builds("({} and {})".format, inner, inner), st.builds("({} or {})".format, inner, inner), st.builds("(not {})".format, inner)
     ),
     max_leaves=6,
+)
+NESTED = (
+    "score <= 3",
+    "score <= 6",
+    "score <= 6 and contact.vip",
+    "score > 6",
+    "contact.vip",
+    "score <= 3 or contact.vip",
+    "score <= 2 and contact.vip or score <= 1 and contact.tier == 'vip'",
 )
 GRID = [
     {"score": score, "solved": solved, "count": count, "contact": {"tier": tier, "mrr": mrr, "vip": vip, "name": "Ada"}}
@@ -78,14 +89,16 @@ def test_two_conditions_meet_where_some_data_make_both_hold(a: str, b: str) -> N
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(CONDITIONS, min_size=2, max_size=7))
-def test_overlaps_are_those_that_trying_all_pairs_finds(texts: list[str]) -> None:
+@given(st.lists(CONDITIONS, min_size=2, max_size=7), st.sets(st.integers(0, 6)) | st.none())
+def test_overlaps_are_those_that_trying_all_pairs_finds(texts: list[str], wanted: set[int] | None) -> None:
+    wanted = {number for number in wanted if number < len(texts)} if wanted is not None else None
     conditions = [Reader().condition(term(text)) for text in texts]
     space = Space(conditions)
     held = [cases(text) for text in texts]
-    found = {meeting.rule: meeting for meeting in meetings(space, [space.cubes(condition) or [] for condition in conditions])}
+    found = {meeting.rule: meeting for meeting in meetings(space, [space.cubes(condition) or [] for condition in conditions], wanted)}
     for later, data in enumerate(held):
-        earlier = {number for number in range(later) if held[number] & data}
+        others = [number for number in range(later) if wanted is None or wanted & {number, later}]
+        earlier = {number for number in others if held[number] & data}
         assert (later in found) is bool(earlier)
         if later in found:
             meeting = found[later]
@@ -98,14 +111,20 @@ def test_overlaps_are_those_that_trying_all_pairs_finds(texts: list[str]) -> Non
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.sampled_from(["score <= 3", "score <= 6", "score <= 6 and contact.vip", "score > 6", "contact.vip"]), max_size=6))
-def test_a_rule_within_another_is_said_to_be(texts: list[str]) -> None:
+@given(st.lists(st.sampled_from(NESTED), max_size=7), st.sets(st.integers(0, 6)) | st.none())
+def test_a_rule_within_another_is_said_to_be(texts: list[str], wanted: set[int] | None) -> None:
+    wanted = {number for number in wanted if number < len(texts)} if wanted is not None else None
     conditions = [Reader().condition(term(text)) for text in texts]
     space = Space(conditions)
     held = [cases(text) for text in texts]
-    found = {meeting.rule: meeting for meeting in meetings(space, [space.cubes(condition) or [] for condition in conditions])}
+    found = {meeting.rule: meeting for meeting in meetings(space, [space.cubes(condition) or [] for condition in conditions], wanted)}
     for later, data in enumerate(held):
-        assert (later in found and found[later].covers) is any(data <= held[n] or held[n] <= data for n in range(later))
+        others = [number for number in range(later) if wanted is None or wanted & {number, later}]
+        wider, narrower = ([n for n in others if data <= held[n]], [n for n in others if held[n] <= data])
+        assert (later in found and found[later].covers) is bool(wider or narrower)
+        if wider:
+            assert found[later].shadowed
+            assert found[later].earlier[0] == wider[0]
 
 
 @pytest.mark.parametrize(
