@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -12,14 +13,28 @@ from typing import Any
 import uvicorn
 
 from engine.errors import RefusedError, UsageError
+from engine.web.protocol import LimitedProtocol, Patience
 
 BACKLOG = 2048
 GRACE = 10  # seconds that open requests get at the end
-KEEP_ALIVE = 75  # seconds an idle connection is kept: longer than a proxy keeps it, so that ours is never the end that hangs up
+_TICKS = 10  # of uvicorn in a second
+_PATIENCE = Patience()
 
 
 class _Server(uvicorn.Server):
-    """Signals are the daemon's business."""
+    """Leaves signals to the daemon, and ends the connections of those who take too long."""
+
+    def __init__(self, config: uvicorn.Config, patience: Patience) -> None:
+        super().__init__(config)
+        self._patience = patience
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, LimitedProtocol)
+                connection.expire(now, self._patience)
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -29,7 +44,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an ASGI application on sockets until it is stopped."""
 
-    def __init__(self, app: Any, sock: socket.socket) -> None:
+    def __init__(self, app: Any, sock: socket.socket, patience: Patience = _PATIENCE) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -40,9 +55,11 @@ class HttpServer:
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=GRACE,
-            timeout_keep_alive=KEEP_ALIVE,
+            timeout_keep_alive=math.ceil(patience.idle),
+            http=LimitedProtocol,
+            ws="none",
         )
-        self._server = _Server(config)
+        self._server = _Server(config, patience)
         self._socket = sock
         self._task: asyncio.Task[None] | None = None
 
