@@ -8,7 +8,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# A busy machine is no fault of the code: nothing in these tests depends on how long it takes.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 if os.environ.get("SOUNDING_NO_SKIP"):
