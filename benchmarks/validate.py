@@ -2,9 +2,10 @@
 
     python benchmarks/validate.py [--files N]
 
-The project is that of `_project.py`: N files of forty lines with surveys, automations, cadences, audiences and templates, a few with
-mistakes; all checks are on. Each figure is the whole command in a process of its own, from start to end. The peer judges a sample of
-the same files by the schema that `sounding schema` prints: shape only, no expression, no reference, no template.
+The project is that of `_project.py`: N files of forty lines with surveys, automations, cadences, audiences and templates. It is sound,
+so that all checks judge it; a project with mistakes, where what shows only together is left out, is measured besides. Each figure is the
+whole command in a process of its own, from start to end. The peer judges a sample of the same files, of every kind, by the schema that
+`sounding schema` prints: shape only, no expression, no reference, no template. It reads one document a file, so each gets a file.
 One line of JSON: files a second and peak memory, ratios to the peer, and how the time a file changes from a hundredth of N to N.
 """
 
@@ -28,7 +29,7 @@ from _project import write_project
 
 PEER = "check_jsonschema"
 SAMPLE = 200  # files that the peer judges: it takes a hundred times as long
-DEFECTS = 2.0  # of a thousand files
+DEFECTS = 2.0  # of a thousand files, in the project with mistakes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,11 @@ def main() -> None:
 
 
 def _measured(folder: Path, files: int) -> Mapping[str, object]:
-    small, few, many = folder / "small", folder / "few", folder / "many"
+    small, few, many, wrong = folder / "small", folder / "few", folder / "many", folder / "wrong"
     write_project(small, 10)
-    write_project(few, files // 100, defects=DEFECTS)
-    lines = write_project(many, files, defects=DEFECTS)
+    write_project(few, files // 100)
+    lines = write_project(many, files)
+    write_project(wrong, files, defects=DEFECTS)
     start = _validate(small)
     unchanged_small = _validate(small)
     short = _validate(few, workers=1)
@@ -60,6 +62,7 @@ def _measured(folder: Path, files: int) -> Mapping[str, object]:
     path = next((many / "surveys").rglob("*.yaml"))
     path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     changed = _validate(many, keep=True)
+    mistaken = _validate(wrong, workers=1)
     # The start of the interpreter counts for a small project only: without it, time a file says whether anything is quadratic.
     per_file = {"few": (short.cpu - start.cpu) / (files // 100), "many": (one.cpu - start.cpu) / files}
     return {
@@ -69,6 +72,7 @@ def _measured(folder: Path, files: int) -> Mapping[str, object]:
         "small_project_seconds": {"cold": round(start.seconds, 2), "unchanged": round(unchanged_small.seconds, 2)},
         "cold_files_per_second": {"1": round(files / one.cpu), "2": round(files / two.seconds)},
         "cold_files_per_cpu_second": {"1": round(files / one.cpu), "2": round(files / two.cpu)},
+        "with_mistakes_cold_files_per_cpu_second": round(files / mistaken.cpu),
         "unchanged_seconds": round(unchanged.seconds, 2),
         "one_changed_seconds": round(changed.seconds, 2),
         "peak_mb": {"1": round(one.peak_mb), "2": round(two.peak_mb)},
@@ -84,7 +88,7 @@ def _validate(project: Path, *, workers: int | None = None, keep: bool = False) 
     return _run([sys.executable, "-m", "engine", "validate", "-C", str(project), "--format", "json", *how])
 
 
-def _run(command: Sequence[str]) -> Run:
+def _run(command: Sequence[str], ends: Sequence[int] = (0, 1)) -> Run:
     before, began = _cpu(), time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         peak = _Peak(process.pid)
@@ -93,7 +97,7 @@ def _run(command: Sequence[str]) -> Run:
         seconds = time.monotonic() - began
         peak.done.set()
         peak.join()
-    if code not in (0, 1):
+    if code not in ends:
         raise SystemExit(f"{' '.join(command)} ended with {code}")
     return Run(seconds=seconds, cpu=_cpu() - before, peak_mb=peak.most / 1024)
 
@@ -133,13 +137,35 @@ def _against_peer(folder: Path, project: Path, ours: float) -> Mapping[str, obje
         return {"peer": "check-jsonschema is not installed"}
     schema = folder / "schema.json"
     schema.write_bytes(subprocess.run([sys.executable, "-m", "engine", "schema"], capture_output=True, check=True).stdout)
-    # One document a file, and none with a mistake: the peer reads only the first, and tells of no more than shape.
-    sample = [str(path) for path in sorted((project / "surveys").rglob("*.yaml"))[: SAMPLE + 1]]
+    sample = _documents_of(_sampled(project), folder / "sample")
     command = [sys.executable, "-m", PEER, "--schemafile", str(schema)]
-    base = _run([*command, sample[0]])
-    run = _run([*command, *sample])
+    base = _run([*command, sample[0]], ends=[0])  # its start does not count
+    run = _run([*command, *sample], ends=[0])
     theirs = SAMPLE / (run.cpu - base.cpu)
-    return {"peer": "check-jsonschema", "peer_files_per_second": round(theirs), "ratio_to_peer": round(ours / theirs, 1)}
+    return {
+        "peer": "check-jsonschema",
+        "peer_sample": SAMPLE,
+        "peer_files_per_second": round(theirs),
+        "ratio_to_peer": round(ours / theirs, 1),
+    }
+
+
+def _sampled(project: Path) -> Sequence[Path]:
+    """As many files of each folder as it has of all."""
+    files = sorted(path for path in project.rglob("*.yaml") if path.parent != project)
+    return files[:: len(files) // SAMPLE][:SAMPLE]
+
+
+def _documents_of(files: Sequence[Path], folder: Path) -> Sequence[str]:
+    """Each document of the files in a file of its own."""
+    folder.mkdir()
+    found = []
+    for path in files:
+        for number, document in enumerate(path.read_text(encoding="utf-8").split("\n---\n")):
+            alone = folder / f"{path.stem}.{number}.yaml"
+            alone.write_text(f"{document.rstrip()}\n", encoding="utf-8")
+            found.append(str(alone))
+    return found
 
 
 if __name__ == "__main__":

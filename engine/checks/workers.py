@@ -21,7 +21,7 @@ from engine.model.definitions import Project
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_HELD_TOGETHER = 5_000  # files whose nodes all processes keep: fewer than one alone, since each has a memory of its own besides
+_HELD_TOGETHER = 6_000  # files whose nodes all processes keep: fewer than one alone, since each has a memory of its own besides
 _WORTH = 600  # files to be read for which it is worth to begin other processes
 _PORTION = 250  # documents that are done between two answers
 _MOST = 8  # processes; more would wait for the one that gathers what they find

@@ -27,7 +27,7 @@ from engine.model.frozen import frozen
 Place = tuple[str, int]  # a document: its file, and its number there
 GroupKey = str  # the check's code, a space, and the group's name
 Group = tuple[GroupKey, Sequence[Sealed[object]]]  # with its facts
-_MOST_HELD = 7_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
+_MOST_HELD = 9_000  # files whose nodes are kept until their documents are built; with more, some are read twice to save memory
 
 
 @frozen
