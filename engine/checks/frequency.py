@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.dsl.uses import USES
 from engine.model.definitions import Cadence, Definition, Project, address
+from engine.model.frozen import frozen
 from engine.model.policies import FrequencyCap
 from engine.schedule.durations import Duration
 
@@ -70,7 +70,7 @@ def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Wish:
     invitations: float  # a month that a cadence may want for one contact
     messages: float  # that each of them is at most: itself, and its reminders

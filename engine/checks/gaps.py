@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from engine.checks.check import Check
 from engine.checks.dead import CHECK as DEAD
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Definition, Project, Survey, address
+from engine.model.frozen import frozen
 from engine.model.span import Span
 from engine.rules.analysis.answers import answers_of
 from engine.rules.analysis.domains import Answers, Cube, Space
@@ -18,14 +18,14 @@ from engine.rules.analysis.reach import begins
 LEAST = 2  # automations that there can be something between
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Asked:
     survey: str  # address
     answers: Answers
     at: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Handler:
     automation: str  # address
     condition: Condition

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from engine.checks.check import Check
 from engine.checks.gaps import named
 from engine.checks.walk import Order, file_order, templates
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Definition, Project, Step, Survey, address
+from engine.model.frozen import frozen
 from engine.model.span import Span
 from engine.rules.analysis.answers import answers_of
 from engine.rules.analysis.domains import Answers, Cube, Space
@@ -22,14 +22,14 @@ _ANSWERS = ("answered", "edited")
 _FEW = 8  # a fact stays small, however many surveys its automation is for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Action:
     what: str  # two of one name are the same action
     says: str  # an update with the same value twice does no harm
     when: Condition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Rule:
     automation: str  # address
     events: tuple[str, ...]  # the first few of those that start it

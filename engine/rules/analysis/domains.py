@@ -11,12 +11,12 @@ import math
 import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from engine.model import terms as t
+from engine.model.frozen import frozen
 from engine.model.types import Type
 from engine.rules.analysis.leaves import MOST, Condition, Leaf, Path, Reader, Variable
 
@@ -34,7 +34,7 @@ _TESTS: Mapping[str, Callable[[object, object], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answers:
     """What is known of a survey's answers beyond their types."""
 

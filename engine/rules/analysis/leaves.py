@@ -7,7 +7,6 @@ comparison of two paths. Such an opaque variable remembers which paths it is mad
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -30,16 +29,14 @@ class Leaf(NamedTuple):
     holds: bool = True  # False: where the test does not hold
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     name: str
     type: Type
     paths: frozenset[str] = frozenset()  # of an opaque one: the variables that it is made of
     member: bool = False  # whether a list has an item: this and other items of the list vary independently
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """``cubes`` are the alternatives, any of which suffices; none: it never holds; None: it has too many to be analysed."""
 
     cubes: tuple[tuple[Leaf, ...], ...] | None
