@@ -73,7 +73,7 @@ class Cache:
 
     def __enter__(self) -> Cache:
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)  # the store may come to stand there
             handle, name = tempfile.mkstemp(prefix="validate.", dir=self._folder)
             # The clock that counts is that of the file system.
             self._began = os.fstat(handle).st_mtime_ns

@@ -84,7 +84,8 @@ class Demo:
             raise RefusedError(f"another demo is running in {self.folder}; end that one first")
         shutil.rmtree(self.folder, ignore_errors=True)
         mail = self.folder / "mail"
-        mail.mkdir(parents=True)
+        for folder in (self.folder.parent, self.folder, mail):
+            folder.mkdir(mode=0o700, exist_ok=True)
         store = self.folder / "sounding.db"
         items = json.loads((self._feed / "bitrix24_items.json").read_text(encoding="utf-8"))
         keyed = {(int(kind), int(id_)): item for (kind, id_), item in ((key.split(":"), item) for key, item in items.items())}
