@@ -101,10 +101,15 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
 
 async def _until_told(stopped: asyncio.Event, service: Service) -> None:
     """Until a signal comes. A part of the engine that ends by itself raises: a daemon that only looks alive helps nobody."""
-    async with asyncio.TaskGroup() as group:
-        watching = group.create_task(service.watch())
-        await stopped.wait()
-        watching.cancel()
+    told = asyncio.create_task(stopped.wait())
+    watching = (asyncio.create_task(service.watch()), asyncio.create_task(service.store.watch()))
+    try:
+        ended, _ = await asyncio.wait((told, *watching), return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in (told, *watching):
+            task.cancel()
 
 
 def _remove(path: Path) -> None:

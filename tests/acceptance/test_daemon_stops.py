@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections import Counter
@@ -102,3 +103,17 @@ async def test_a_daemon_whose_log_nobody_reads_any_more_goes_on_and_leaves_clean
         assert (await made.daemon.send(delivered(1), wanted(2)))[0] == 202
         assert await made.daemon.quiet() == {"invite_done": 1, "ticket_done": 1}
         assert await made.daemon.stop() == 0
+
+
+async def test_a_daemon_whose_store_is_deleted_acknowledges_nothing_more_and_ends(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.daemon.send(delivered(1))
+        await made.daemon.quiet()
+        assert made.daemon.process is not None
+        for name in ("store.db", "store.db-wal", "store.db-shm"):
+            (made.daemon.store.parent / name).unlink()
+        with contextlib.suppress(aiohttp.ClientError):  # it has ended already
+            assert (await made.daemon.send(delivered(2)))[0] == 503
+        assert await asyncio.wait_for(made.daemon.process.wait(), 15) == 4
+        assert f"sounding: the store {made.daemon.store} was moved, deleted or replaced while it was in use" in made.daemon.log
+        assert len(made.mail.messages) == 1

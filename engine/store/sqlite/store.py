@@ -35,8 +35,9 @@ MAX_QUEUED = 10_000  # pieces of urgent work; beyond that callers are told to co
 MAX_GROUP = 500  # pieces of urgent work in one commit
 MAX_PATIENT = 8  # pieces of other work: a turn, and a round of some couriers
 READERS = 2
-PROVEN = 10.0  # seconds for which a commit that reached the disk proves that it takes writes
-REFUSED = 1.0  # seconds for which a refusal stands without another try
+PROVEN = 10.0  # seconds for which the last commit proves that the disk takes writes, or takes none: a small try would pass too soon
+STALLED = 3.0  # seconds after which a commit that has not come back is a refusal, too
+LOOK = 1.0  # seconds between looks whether the file is still there
 LEAST_FREE = 16 << 20  # bytes on the disk; a group's log and its checkpoint need a part of it
 # The disk's fault, or that of whoever holds the file: trying again can help, and no piece of work is to blame.
 _REFUSALS = frozenset(
@@ -91,7 +92,7 @@ class _Proof:
 
     @property
     def holds(self) -> bool:
-        return time.monotonic() - self.at < (PROVEN if self.refused is None else REFUSED)
+        return time.monotonic() - self.at < PROVEN
 
 
 class SqliteStore:
@@ -103,6 +104,7 @@ class SqliteStore:
             self._lock = opened.enter_context(lock(path))
             self._writer = opened.enter_context(contextlib.closing(connect(path)))
             migrate(self._writer, path)
+            self._file = os.stat(path)
             opened.pop_all()
         self._urgent: deque[_Job] = deque()
         self._patient: deque[_Job] = deque()
@@ -113,6 +115,7 @@ class SqliteStore:
         self._opened: list[sqlite3.Connection] = []
         self._proof = _Proof(-PROVEN, None)  # none yet
         self._proving = asyncio.Lock()
+        self._began: float | None = None  # monotonic, in seconds: the commit that is under way
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -134,15 +137,27 @@ class SqliteStore:
 
     async def prove_writable(self) -> None:
         """The last commit tells. Where that is too long ago one is made, for all who ask meanwhile."""
+        began = self._began
+        if began is not None and time.monotonic() - began > STALLED:
+            raise self._stalled()
         async with self._proving:
             if not self._proof.holds:
-                await self.write(lambda tx: tx.put_setting("ready", ""))
+                try:
+                    async with asyncio.timeout(STALLED):
+                        await self.write(lambda tx: tx.put_setting("ready", ""))
+                except TimeoutError:
+                    raise self._stalled() from None
         if self._proof.refused is not None:
             raise self._proof.refused
         disk = os.statvfs(self.path.parent)
         free = disk.f_bavail * disk.f_frsize
         if free < LEAST_FREE:
             raise StoreError(f"the disk of {self.path.parent} is nearly full: {free:,} bytes are free, {LEAST_FREE:,} are needed")
+
+    async def watch(self) -> None:
+        while True:
+            self._require_file()
+            await asyncio.sleep(LOOK)
 
     async def close(self) -> None:
         """Everything queued is written first."""
@@ -180,7 +195,9 @@ class SqliteStore:
 
     def _commit(self, transaction: SqliteTransaction, group: list[_Job]) -> None:
         db, before = self._writer, self._writer.total_changes
+        self._began = time.monotonic()
         try:
+            self._require_file()
             db.execute("BEGIN IMMEDIATE")
             for job in group:
                 try:
@@ -205,8 +222,21 @@ class SqliteStore:
             for job in group:
                 job.error = self._refusal(error)
             self._proof = _Proof(time.monotonic(), self._refusal(error))
+        self._began = None
+
+    def _require_file(self) -> None:
+        """SQLite goes on with a file that was deleted, and all of it is lost at the end. Raises StoreError where ours is another."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), self._file):
+                return
+        raise StoreError(f"the store {self.path} was moved, deleted or replaced while it was in use: put it back, and start again")
+
+    def _stalled(self) -> StoreError:
+        return StoreError(f"the store {self.path} has taken no write for {STALLED:.0f} s: another process may hold it, or the disk hangs")
 
     def _refusal(self, error: BaseException) -> StoreError:
+        if isinstance(error, StoreError) and error.__cause__ is None:
+            return error
         cause = error.__cause__ if isinstance(error, StoreError) else error
         why = explain(self.path, cause) if isinstance(cause, sqlite3.Error) else str(error)
         return StoreError(f"the store {self.path} cannot be written: {why}")

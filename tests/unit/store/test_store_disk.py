@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -124,11 +126,50 @@ async def test_an_idle_store_finds_out_by_itself_that_the_disk_is_full_and_that_
     store._writer.execute("PRAGMA query_only = ON")  # every write is refused from now on
     await store.prove_writable()  # the last proof still holds
     monkeypatch.setattr("engine.store.sqlite.store.PROVEN", 0.0)
-    monkeypatch.setattr("engine.store.sqlite.store.REFUSED", 0.0)
     with pytest.raises(StoreError, match="cannot be written"):
         await store.prove_writable()
     store._writer.execute("PRAGMA query_only = OFF")
     await store.prove_writable()
+
+
+async def test_a_try_that_is_smaller_than_what_was_refused_does_not_make_it_ready_again(store: SqliteStore) -> None:
+    await store.write(put("ready", "as long as any"))
+    await fill(store)
+    with pytest.raises(StoreError):
+        await store.write(put("k"))
+    for _ in range(3):
+        with pytest.raises(StoreError, match="database or disk is full"):
+            await store.prove_writable()
+        await asyncio.sleep(0.4)
+
+
+async def test_a_store_that_another_process_holds_is_not_ready_long_before_writes_are_refused(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.sqlite.store.STALLED", 0.1)
+    await store.prove_writable()
+    with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(store.write(put("k")))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        with pytest.raises(StoreError, match="another process may hold it"):
+            await store.prove_writable()
+        other.execute("ROLLBACK")
+    await waiting
+    await store.prove_writable()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_was_deleted_or_replaced_takes_nothing_more(store: SqliteStore, replaced: bool) -> None:
+    await store.write(put("k", "v"))
+    watching = asyncio.create_task(store.watch())
+    store.path.unlink()
+    if replaced:
+        store.path.touch()
+    for work in (store.write(put("lost", "v"), urgent=True), store.prove_writable(), watching):
+        with pytest.raises(StoreError, match=f"^the store {store.path} was moved, deleted or replaced while it was in use"):
+            await work
 
 
 async def test_a_disk_with_next_to_no_room_is_no_ready_one(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
