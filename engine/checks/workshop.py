@@ -192,12 +192,14 @@ class Workshop:
                     checked += check.one(built.definition, self._project)
                 if check.facts is not None:
                     facts += [(f"{check.code} {group}", fact) for group, fact in check.facts(built.definition, self._project)]
+        # An automation for every survey says the same of itself in each group: that travels once.
+        sealed = {id(fact): Sealed(fact, digest="") for _, fact in facts}
         return Made(
             seen=built.seen,
             findings=built.findings,
             checked=tuple(checked),
             noted=built.noted,
             groups=tuple(key for key, _ in facts),
-            facts=tuple(Sealed(fact, digest="") for _, fact in facts),
+            facts=tuple(sealed[id(fact)] for _, fact in facts),
             digest=self._digest(place, built.noted),
         )

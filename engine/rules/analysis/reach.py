@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.model import terms as t
 from engine.model.definitions import Automation, Step
@@ -48,11 +49,9 @@ def naming(automation: Automation, objects: frozenset[str], moment: int = 0, res
 
     def name(path: Path) -> str:
         root = path[0]
-        if root in objects or root in results:
-            return ".".join(path) if not moment and root in objects else f"{'.'.join(path)} of {automation.name} at {moment}"
-        if answered and root not in ("answer", "event", "invitation"):
-            return "answer." + ".".join(path)
-        return ".".join(path)
+        if moment if root in objects else root in results:
+            return f"{'.'.join(path)} of {automation.name} at {moment}"
+        return _now(path, objects, answered)
 
     return name
 
@@ -76,7 +75,21 @@ def _is_answer(event: str) -> bool:
 @kept_once
 def begins(automation: Automation, objects: frozenset[str]) -> Condition:
     """What must hold for the automation to do anything. ``objects``: of the data contract."""
-    return ALWAYS if automation.condition is None else read(automation.condition.term, naming(automation, objects))
+    if automation.condition is None:
+        return ALWAYS
+    return _begins(automation.condition.term, objects, _is_answer(automation.when[0]))
+
+
+@lru_cache(maxsize=4096)
+def _begins(term: t.Term, objects: frozenset[str], answered: bool) -> Condition:
+    """What begins one automation begins others too. No step has been taken yet, so there is no result to read."""
+    return read(term, lambda path: _now(path, objects, answered))
+
+
+def _now(path: Path, objects: frozenset[str], answered: bool) -> str:
+    if answered and path[0] not in objects and path[0] not in ("answer", "event", "invitation"):
+        return "answer." + ".".join(path)
+    return ".".join(path)
 
 
 @kept_once
