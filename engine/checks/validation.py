@@ -7,7 +7,7 @@ So one changed file of thousands costs itself and those that look up what others
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.checks import ignore
@@ -159,6 +159,7 @@ class Validation:
                 groups.setdefault(key, []).append(one)
         whole = {check.code for check in CHECKS if check.whole}
         todo: list[tuple[str, Group]] = []
+        said: dict[str, Mapping[GroupKey, Sequence[Sealed[object]]]] = {}
         for key, members in groups.items():
             if not sound and key.partition(" ")[0] in whole:
                 continue
@@ -170,15 +171,13 @@ class Validation:
                 self._judged[key] = earlier
                 self._findings.items += [diagnostic(row) for row in earlier[1]]
             else:
-                facts = [fact for one in members for fact in self._facts(crew, one.seen.address, key)]
-                todo.append((digest, (key, facts)))
+                for address in [one.seen.address for one in members]:
+                    if address not in said:
+                        said[address] = _by_group(self._made[address] if address in self._made else crew.fetch(address))
+                todo.append((digest, (key, [fact for one in members for fact in said[one.seen.address][key]])))
         for (digest, (key, _)), found in zip(todo, crew.judge([group for _, group in todo]), strict=True):
             self._judged[key] = [digest, [row_of(finding) for finding in found]]
             self._findings.items += found
-
-    def _facts(self, crew: Crew, address: str, key: GroupKey) -> Iterator[Sealed[object]]:
-        made = self._made[address] if address in self._made else crew.fetch(address)
-        return (fact for group, fact in zip(made.groups, made.facts, strict=True) if group == key)
 
     def _save(self, project: str | None, report: Report) -> None:
         body = {
@@ -187,3 +186,11 @@ class Validation:
             "files": {name: row_of_record(self._records[name]) for name in self._stamps},
         }
         self._cache.save(self._stamps, {name: record.outline.digest for name, record in self._records.items()}, body, report)
+
+
+def _by_group(made: Made) -> Mapping[GroupKey, Sequence[Sealed[object]]]:
+    """The facts of a document, group by group: one for every survey is in thousands of groups."""
+    found: dict[GroupKey, list[Sealed[object]]] = {}
+    for group, fact in zip(made.groups, made.facts, strict=True):
+        found.setdefault(group, []).append(fact)
+    return found

@@ -81,6 +81,8 @@ def _common(a: Mapping[str, Type], b: Mapping[str, Type]) -> Names:
 
 def _merge(a: Type, b: Type) -> Type | None:
     """The one type of both; it may be missing where either may. Scores on two scales are one type, with the values of both."""
+    if a == b:  # nearly always: surveys are asked about the same contact
+        return a
     if a.kind == b.kind == "object":
         return object_type(_common(a.fields, b.fields), optional=a.optional or b.optional)
     if replace(a, optional=False, range=None) != replace(b, optional=False, range=None):
