@@ -33,6 +33,7 @@ class _Action:
 class _Rule:
     automation: str  # address
     events: tuple[str, ...]  # the first few of those that start it
+    only: bool  # nothing but one event starts it
     actions: tuple[_Action, ...]
     at: Span  # of its `if`
     order: tuple[int, Order]  # those for more events first: what is for one of them is judged against what is for all
@@ -49,6 +50,7 @@ def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, Answ
             rule = _Rule(
                 automation=address(definition),
                 events=tuple(sorted(events)[:_FEW]),
+                only=len(definition.when) == 1,
                 actions=tuple(_actions(definition, objects)),
                 at=definition.condition.at if definition.condition is not None else definition.at,
                 order=(-len(events), file_order(definition.at)),
@@ -121,6 +123,8 @@ def _first_common(a: _Rule, b: _Rule) -> str:
 def _finding(space: Space, event: str, rule: _Rule, earlier: Sequence[_Rule], what: str, meeting: Meeting) -> Diagnostic:
     others = ", ".join(f"`{other.automation}`" for other in earlier) + (" and others" if meeting.more else "")
     check = SHADOWED if meeting.covers else OVERLAP
+    # Of what else starts the narrower of the two, nothing is said.
+    elsewhere = not (earlier[0] if meeting.shadows and not meeting.shadowed else rule).only
     if meeting.shadowed:
         message = f"whenever this holds, `{earlier[0].automation}` holds too, and both do `{what}`"
     elif meeting.shadows:
@@ -130,7 +134,7 @@ def _finding(space: Space, event: str, rule: _Rule, earlier: Sequence[_Rule], wh
     return Diagnostic(
         code=check.code,
         severity=check.severity,
-        message=f"on `{event}`: {message}" if len(rule.events) > 1 else message,
+        message=f"on `{event}`: {message}" if elsewhere else message,
         file=rule.at.file,
         span=rule.at,
         hint="one answer would be handled twice: narrow one of the conditions, or leave the action to one of them",

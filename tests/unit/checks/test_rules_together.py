@@ -122,7 +122,24 @@ def test_an_automation_for_one_survey_is_blamed_where_that_for_every_survey_does
     every = f"when: survey.*.answered\nif: contact.tier == 'vip'\n{TICKET}"
     assert found(tmp_path, *one, every) == [("SND803", "automation.a0"), ("SND803", "automation.a1")]
     assert found(tmp_path, every, *one) == [("SND803", "automation.a1"), ("SND803", "automation.a2")]
-    assert message(tmp_path, "SND803").startswith("whenever `automation.a0` holds, this holds too")
+    assert message(tmp_path, "SND803").startswith("on `survey.nps.answered`: whenever `automation.a0` holds, this holds too")
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "said"),
+    [
+        # On an answer to `site` the first holds, and the other does not.
+        ("[survey.nps.answered, survey.site.answered]", "survey.nps.answered", "on `survey.nps.answered`: whenever `automation.a0`"),
+        ("survey.nps.answered", "[survey.nps.answered, case.reviewed]", "on `survey.nps.answered`: whenever this holds"),
+        ("survey.nps.answered", "survey.nps.answered", "whenever "),
+    ],
+)
+def test_one_automation_covers_another_only_on_the_event_that_starts_both(tmp_path: Path, first: str, later: str, said: str) -> None:
+    wide, narrow = "if: contact.name == 'A'", "if: contact.name == 'A' and contact.tier == 'vip'"
+    conditions = (narrow, wide) if said.endswith("`automation.a0`") else (wide, narrow)
+    automations = [f"when: {when}\n{condition}\n{TICKET}" for when, condition in zip((first, later), conditions, strict=True)]
+    assert found(tmp_path, *automations) == [("SND803", "automation.a1")]
+    assert message(tmp_path, "SND803").startswith(said)
 
 
 def test_what_one_survey_cannot_start_another_one_may(tmp_path: Path) -> None:
