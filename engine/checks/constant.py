@@ -10,22 +10,24 @@ from engine.checks.walk import conditions
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model import terms as t
 from engine.model.definitions import Definition, Project, address
+from engine.rules.analysis.reach import Naming, spelled
 from engine.rules.analysis.verdicts import constant_operands
 
 
-def _constant(term: t.Term) -> list[tuple[t.Term, bool]]:
+def _constant(term: t.Term, name: Naming) -> list[tuple[t.Term, bool]]:
     """The operands that are constant. Most conditions have none, and many are the same but for where they stand."""
-    return list(constant_operands(term)) if _has_constant(term) else []
+    return list(constant_operands(term, name=name)) if _has_constant(term, name) else []
 
 
 @lru_cache(maxsize=8192)
-def _has_constant(term: t.Term) -> bool:
-    return next(constant_operands(term), None) is not None
+def _has_constant(term: t.Term, name: Naming) -> bool:
+    return next(constant_operands(term, name=name), None) is not None
 
 
-def _one(definition: Definition, _project: Project) -> Iterator[Diagnostic]:
+def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
+    name = spelled(definition, frozenset(project.objects))
     for key, expression in conditions(definition):
-        for term, always in _constant(expression.term):
+        for term, always in _constant(expression.term, name):
             span = expression.place(term.offset)
             hint = "it never holds, so what depends on it never happens" if not always else "leave it out, or compare with another value"
             yield Diagnostic(

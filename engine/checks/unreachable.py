@@ -42,7 +42,7 @@ def _reads(question: Question) -> set[str]:
 
 
 def _never_anywhere(survey: Survey) -> set[str]:
-    return {q.id for q in survey.questions if q.show_if is not None and verdict(q.show_if.term) is False}
+    return {q.id for q in survey.questions if q.show_if is not None and verdict(q.show_if.term, name=answer_name) is False}
 
 
 def _thanks(survey: Definition, _project: Project) -> Iterator[Diagnostic]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.model import terms as t
-from engine.model.definitions import Automation, Step
+from engine.model.definitions import Automation, Definition, Step, Survey
 from engine.rules.analysis.last import kept_once
 from engine.rules.analysis.leaves import ALWAYS, NEVER, Condition, Path, Reader, joint
 from engine.rules.steps import positions
@@ -83,7 +83,18 @@ def begins(automation: Automation, objects: frozenset[str]) -> Condition:
 @lru_cache(maxsize=4096)
 def _begins(term: t.Term, objects: frozenset[str], answered: bool) -> Condition:
     """What begins one automation begins others too. No step has been taken yet, so there is no result to read."""
-    return read(term, lambda path: _now(path, objects, answered))
+    return read(term, _at_once(objects, answered))
+
+
+def spelled(definition: Definition, objects: frozenset[str]) -> Naming:
+    """What paths are called within one condition: an answer has one name there, however it is read."""
+    answered = isinstance(definition, Survey) or (isinstance(definition, Automation) and _is_answer(definition.when[0]))
+    return _at_once(objects, answered)
+
+
+@lru_cache(maxsize=64)
+def _at_once(objects: frozenset[str], answered: bool) -> Naming:
+    return lambda path: _now(path, objects, answered)
 
 
 def _now(path: Path, objects: frozenset[str], answered: bool) -> str:

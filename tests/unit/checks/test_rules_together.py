@@ -159,3 +159,16 @@ def test_what_is_known_of_an_object_ends_at_a_wait_and_at_an_update(tmp_path: Pa
 
 def test_a_guard_that_holds_anyway_is_no_finding_where_nothing_hangs_on_it(tmp_path: Path) -> None:
     assert found(tmp_path, "if: score <= 6\nthen: [{ticket: {title: A}, if: score <= 8}]") == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["answer.score > 5 and score < 3", "score > 5 and (answer.score < 3 or answer.reason is none and reason is not none)"],
+)
+def test_an_answer_and_its_bare_id_are_one_value(tmp_path: Path, condition: str) -> None:
+    assert found(tmp_path, f"if: {condition}\n{TICKET}") == [("SND310", "automation.a0")]
+    # By itself it is constant, so nothing is said of where it stands.
+    assert found(tmp_path, f"if: score < 9\nthen: [{{ticket: {{title: A}}, if: {condition}}}]") == [("SND310", "automation.a0")]
+    questions = "score: {type: nps, ask: A?}\n  reason: {type: text, ask: B?, show_if: score < 9}"
+    survey = f"survey: q\nmetric: nps\nquestions:\n  {questions}\n  why: {{type: text, ask: C?, show_if: {condition}}}\n"
+    assert found(tmp_path, f"{TICKET}\n---\n{survey}") == [("SND310", "survey.q")]
