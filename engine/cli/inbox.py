@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from engine.cli.operate import operate, who
-from engine.cli.options import format_option, project_option, store_option
+from engine.cli.options import MAX_NUMBER, format_option, project_option, store_option
 from engine.errors import StoreError
 from engine.store.protocol import Waiting
 
@@ -95,7 +95,8 @@ def _what(waiting: Waiting) -> str:
 def _ids(given: tuple[str, ...]) -> tuple[list[int], list[int]]:
     """Numbers of events and of unread requests."""
     for one in given:
-        if not one.removeprefix("u").isdecimal():
+        number = one.removeprefix("u")
+        if not number.isdecimal() or len(number) > 19 or int(number) > MAX_NUMBER:
             raise click.UsageError(f"`{one}` is no number that `inbox list` prints, as 17 or u3")
     return [int(one) for one in given if not one.startswith("u")], [int(one[1:]) for one in given if one.startswith("u")]
 

@@ -11,6 +11,8 @@ from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MAX_NUMBER = (1 << 63) - 1  # of a row in a store
+
 
 def _project(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
     """The folder named behind the verb, else the one before it, else what the environment says."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.options import format_option, project_option, store_option
+from engine.cli.options import MAX_NUMBER, format_option, project_option, store_option
 from engine.errors import StoreError
 from engine.model.delivery import DeliveryState
 
@@ -64,12 +64,12 @@ def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limi
         due = str(row["due"])[:19]
         line = f"{row['id']:>7}  {row['state']:<8} {row['action']:<8} {row['origin']}  attempt {row['attempt']}  due {due}"
         click.echo(f"{line}  {row['reason'] or ''}".rstrip())
-    click.echo(f"{len(rows)} of the outbox", err=True)
+    click.echo(f"{len(rows):,} listed" + (": there may be more, see --limit" if len(rows) == limit else ""), err=True)
     return 0
 
 
 @command.command("retry")
-@click.argument("ids", nargs=-1, type=int)
+@click.argument("ids", nargs=-1, type=click.IntRange(1, MAX_NUMBER))
 @click.option("--all", "state", type=click.Choice(["dead", "unknown", "dropped"]), help="Every delivery in this state.")
 @project_option
 @store_option
@@ -82,7 +82,7 @@ def retry(ids: tuple[int, ...], state: str | None, project: Path, store: str) ->
 
 
 @command.command("drop")
-@click.argument("ids", nargs=-1, type=int)
+@click.argument("ids", nargs=-1, type=click.IntRange(1, MAX_NUMBER))
 @click.option("--all", "state", type=click.Choice(["pending", "dead", "unknown"]), help="Every delivery in this state.")
 @project_option
 @store_option

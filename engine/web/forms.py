@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-BODY_LIMIT = 64 * 1024  # bytes; 10,000 Cyrillic letters are 60,000 when percent-encoded
+BODY_LIMIT = 1 << 20  # bytes; percent-encoded, 10,000 Cyrillic letters are 60,000 and as many emoji 120,000
 _FIELD_LIMIT = 1_000
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 

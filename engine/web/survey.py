@@ -58,17 +58,17 @@ class _SurveyEndpoint:
         if request.method == "HEAD":  # link checkers; they learn nothing, and nothing is recorded
             return self._page(200, "")
         try:
-            fields = await posted_fields(request) if request.method == "POST" else {}
-            if isinstance(fields, HTTPStatus):
-                said = words_for(stranger).too_large if fields == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else words_for(stranger).unreadable
-                return self._say(fields, stranger, said)
             opened = await self._respondents.open(token, seen_by=request.headers.get("user-agent", "")[:_AGENT_LIMIT])
+            if opened is None:  # before anything is read: a stranger's form may be large
+                return self._say(404, stranger, words_for(stranger).not_found)
+            fields = await posted_fields(request) if request.method == "POST" else {}
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except RefusedError:
             return self._busy(self._pages.message(stranger, words_for(stranger).busy))
-        if opened is None:
-            return self._say(404, stranger, words_for(stranger).not_found)
+        if isinstance(fields, HTTPStatus):
+            said = words_for(stranger).too_large if fields == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else words_for(stranger).unreadable
+            return self._say(fields, stranger, said)
         language = _language(request, fields, opened)
         if opened.state != "open":
             return self._closed(opened.state, language)

@@ -113,3 +113,12 @@ async def test_the_same_is_done_to_a_store_that_nobody_runs_and_refused_where_it
         await made.daemon.process.wait()
         # A socket without a daemon behind it is what a crash leaves; the store is free, so the command does it by itself.
         assert await said(made, "pause", "--all") == "everything is paused\n"
+
+
+async def test_a_number_that_no_row_can_have_is_refused_before_the_daemon_hears_of_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        huge = "99999999999999999999999"
+        for command in (("outbox", "retry", huge), ("outbox", "drop", huge), ("inbox", "replay", huge), ("inbox", "drop", f"u{huge}")):
+            found = await made.daemon.run(*command)
+            assert (found.code, huge in found.err) == (2, True), found.err
+            assert "Traceback" not in found.err

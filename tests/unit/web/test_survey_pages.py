@@ -6,6 +6,7 @@ import asyncio
 import base64
 import datetime as dt
 import hashlib
+import io
 import re
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -163,7 +164,7 @@ class Browser:
     async def post(self, token: str, fields: Mapping[str, str | list[str]] | bytes, accept: str = "en", kind: str = FORM) -> Page:
         data = fields if isinstance(fields, bytes) else urlencode(fields, doseq=True).encode()
         headers = {"Accept-Language": accept, "Content-Type": kind}
-        async with self.session.post(f"{self.root}/s/{token}", data=data, headers=headers) as response:
+        async with self.session.post(f"{self.root}/s/{token}", data=io.BytesIO(data), headers=headers) as response:
             return Page(response.status, response.headers, await response.text())
 
 
@@ -450,11 +451,26 @@ async def test_the_respondents_choice_of_language_goes_before_all_others(book: B
     assert '<a href="?lang=ru&amp;score=7" lang="ru" hreflang="ru">Русский</a>' in page.html
 
 
+@pytest.mark.parametrize("letter", ["я", "😀", "\n"])
+async def test_what_the_page_lets_people_type_is_never_too_large_to_be_sent(book: Book, browser: Browser, letter: str) -> None:
+    token = book.invite(Invitation(survey="everything"))
+    typed = f"({letter * 9_998})"
+    posted = {**WHOLE, "one": "other", "one_other": typed.replace("\n", "\r\n"), "more": typed.replace("\n", "\r\n")}
+    page = await browser.post(token, posted)
+    assert page.status == 200, page.heading
+    (answered,) = book.answers
+    assert (answered[1].values["one_other"], answered[1].values["more"]) == (typed, typed)
+
+
+async def test_a_form_of_nobody_is_not_read(book: Book, browser: Browser) -> None:
+    assert (await browser.post(mint(), b"score=3&reason=" + b"x" * (2 << 20))).status == 404
+
+
 async def test_a_body_has_a_limit_and_a_type(book: Book, browser: Browser) -> None:
     token = book.invite()
     longest = "я" * 10_000
     assert (await browser.post(token, {"score": "3", "reason": longest + "я"})).status == 422
-    large = await browser.post(token, b"score=3&reason=" + b"x" * 65_536)
+    large = await browser.post(token, b"score=3&reason=" + b"x" * (1 << 20))
     assert (large.status, large.heading) == (413, "That was too much")
     assert (await browser.post(token, b'{"score": 3}', kind="application/json")).status == 415
     assert (await browser.post(token, b"score=3&reason=%FF")).status == 400
