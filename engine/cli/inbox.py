@@ -31,7 +31,8 @@ def list_(project: Path, store: str, format_: str, limit: int) -> int:
 
     Quarantined: the data do not fit the contract. Parked: the engine failed at it. Held: a later event of the contact of a parked one,
     decided when that one was replayed or dropped. Unread: the sender was let in, but the body was no event; of these the newest 16 MiB
-    are kept.
+    are kept. "No effect" counts what was decided and came to nothing: an event type that nobody declared, a contact without an
+    address, data that were read as missing; text format only, and of at most 1,000 kinds.
     """
     from engine.store.open import store_path
     from engine.store.sqlite.store import read_only
@@ -39,7 +40,7 @@ def list_(project: Path, store: str, format_: str, limit: int) -> int:
     path = store_path(store, project)
     if not os.path.exists(path):
         raise StoreError(f"there is no store at {path}. Run `sounding apply` first, or name one with --store")
-    aside, held, unread = read_only(path, lambda tx: (tx.set_aside(limit), tx.held(limit), tx.unread(None, limit)))
+    aside, held, unread, noted = read_only(path, lambda tx: (tx.set_aside(limit), tx.held(limit), tx.unread(None, limit), tx.noted(limit)))
     rows = [
         {
             "id": str(waiting.seq),
@@ -58,6 +59,8 @@ def list_(project: Path, store: str, format_: str, limit: int) -> int:
         return 0
     for row in rows:
         click.echo(f"{row['id']:>7}  {row['state']:<11}  {row['what']}  {row['reason']}")
+    for line in noted:
+        click.echo(f"{line.many:>6}x  {'no effect':<11}  {line.what}  {line.why}")
     click.echo(f"{len(rows)} set aside", err=True)
     return 0
 

@@ -50,12 +50,18 @@ def conform(name: str, kind: Type, raw: Mapping[str, Any]) -> tuple[dict[str, An
             continue
         fitted = _fit(wanted, str(value) if field == "id" and type(value) is int else value)
         if fitted is _MISFIT:
-            misfits.append(Misfit(f"{name}.{field}", str(wanted.required()), type(value).__name__, not wanted.optional))
+            misfits.append(_misfit(f"{name}.{field}", wanted, value))
             if wanted.optional:
                 found[field] = None
         else:
             found[field] = fitted
     return found, misfits
+
+
+def _misfit(path: str, kind: Type, value: object) -> Misfit:
+    if kind.range is not None and type(value) is int:  # of the right kind, so its kind explains nothing
+        return Misfit(path, f"{kind.required()} from {kind.range[0]} to {kind.range[1]}", "a number beyond that", not kind.optional)
+    return Misfit(path, str(kind.required()), type(value).__name__, not kind.optional)
 
 
 def missing(name: str, kind: Type, data: Mapping[str, Any]) -> list[Misfit]:

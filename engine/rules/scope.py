@@ -21,6 +21,8 @@ from engine.rules.scoring import rate, sentiment
 # What it means that a question was shown and left empty: no option, no consent. A hidden one has no answer at all.
 _EMPTY: Mapping[str, object] = {"multiple": (), "ranking": (), "matrix": {}, "consent": False}
 
+_LONGEST = 64  # characters of a name that a sender made up
+
 Objects = Mapping[str, Mapping[str, Any]]  # kind → stored data; a kind that is not linked is absent
 
 
@@ -78,6 +80,9 @@ def _answer(scope: dict[str, object], survey: Survey, data: Mapping[str, Any]) -
     raw = data.get("answers")
     given = {name: value for name, value in raw.items() if value is not None} if isinstance(raw, Mapping) else {}
     values, misfits = conform("answer", answers, given)
+    misfits += [
+        Misfit(f"answer.{name[:_LONGEST]}", f"a question of {survey.name}", "none", False) for name in given if name not in answers.fields
+    ]
     empty = {question.id: _EMPTY[question.type] for question in survey.questions if _may_be_empty(question) and question.show_if is None}
     read = {**empty, **hydrate(answers, values)}
     misfits += [m for m in missing("answer", answers, read) if m.path not in {w.path for w in misfits}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,7 @@ from engine.schedule.durations import Duration
 from engine.store.protocol import Incoming, NewDelivery, Settled, Told, Transaction
 
 OWN_SOURCE = "sounding"
+MAX_NOTED = 1_000  # kinds of things that came to nothing; senders choose the names in some
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Batch:
     derived: list[Incoming] = field(default_factory=list)
     invitations: list[Invitation] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
+    noted: Counter[tuple[str, str]] = field(default_factory=Counter)  # (what, why) that came to nothing
 
     def flush(self, tx: Transaction, now: dt.datetime) -> None:
         self.people.flush()
@@ -44,6 +47,8 @@ class Batch:
         tx.enqueue(self.deliveries)
         tx.accept(self.derived, now)
         tx.settle(self.settled)
+        if self.noted:
+            tx.note(self.noted, now, most=MAX_NOTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

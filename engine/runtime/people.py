@@ -122,6 +122,8 @@ class People:
         for kind, contract in self._objects.items():
             raw = event.data.get(kind)
             if not isinstance(raw, Mapping):
+                if raw is not None:
+                    brought.misfits.append(Misfit(kind, "object", type(raw).__name__, False))
                 continue
             key = self._find(kind, row, raw)
             if key is None:

@@ -11,6 +11,7 @@ import structlog
 from engine.clock import Clock
 from engine.connections.rates import Rate
 from engine.deploy.versions import Version, Versions, apply
+from engine.dsl.nearest import nearest
 from engine.errors import RefusedError, StoreBusyError
 from engine.model.delivery import Adapter, Delivery, Repeat
 from engine.model.events import Event
@@ -20,13 +21,15 @@ from engine.runtime.deliver import Courier
 from engine.runtime.operate import OPERATIONS
 from engine.runtime.people import event_part, part_of
 from engine.runtime.steering import cancel_run, retry_run
-from engine.runtime.turn import TurnReport, run_turn
+from engine.runtime.turn import Quarantined, TurnReport, run_turn
 from engine.store.lines import Unread
 from engine.store.protocol import Deployment, Incoming, NewDelivery, Store, Transaction
 
 AT_ONCE = 32  # deliveries of a connection under way, where it has no limit of its own
 MAX_ENTERING = 10_000  # events on their way to the disk; beyond that senders are told to come back, before memory grows
 MAX_UNREAD = 16 << 20  # bytes of requests that were not understood; beyond it the oldest go
+MAX_SAID = 10  # quarantined events of a turn that the log names
+MAX_TYPES_SAID = 100  # undeclared event types that it names; senders choose them
 _IDLE = 60.0  # seconds between looks at the timers when none is due sooner
 _RETRY = 1.0  # seconds to wait where a turn failed
 _log = structlog.get_logger("runtime")
@@ -40,6 +43,8 @@ class Meter:
     repeated: int = 0
     decided: int = 0
     parked: int = 0
+    quarantined: int = 0
+    undeclared: int = 0  # decided with nothing, since no event of that type is declared
     turns: int = 0
     couriers: dict[str, Courier] = field(default_factory=dict)
 
@@ -55,6 +60,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._entering = 0  # events that are not on disk yet
         self._stopping = False
+        self._said: set[str] = set()  # event types that nobody declared and the log names already
 
     @property
     def version(self) -> Version | None:
@@ -203,6 +209,30 @@ class Service:
             if courier is not None:
                 courier.wake()
 
+    def _say_quarantined(self, events: Sequence[Quarantined]) -> None:
+        for one in events[:MAX_SAID]:
+            _log.warning(
+                "an event was quarantined: its data do not fit the contract",
+                number=one.seq,
+                type=one.type,
+                source=one.source,
+                id=one.id,
+                reason=one.why,
+            )
+        if len(events) > MAX_SAID:
+            _log.warning("more events were quarantined; `sounding inbox list` has them", count=len(events) - MAX_SAID)
+
+    def _say_undeclared(self, types: Mapping[str, int]) -> None:
+        """Once a type: a mistyped one comes with every event of its sender."""
+        for type_ in types:
+            if type_ in self._said or len(self._said) >= MAX_TYPES_SAID:
+                continue
+            self._said.add(type_)
+            known = self.version.rules.events if self.version is not None else ()
+            near = nearest(type_, known)
+            hint = {"did_you_mean": near} if near is not None else {}
+            _log.warning("events of a type that is not declared come in: they are kept and lead to nothing", type=type_, **hint)
+
     async def _turns(self) -> None:
         while not self._stopping:
             self._wake.clear()
@@ -220,10 +250,14 @@ class Service:
             self.meter.turns += 1
             self.meter.decided += report.decided
             self.meter.parked += report.parked
+            self.meter.quarantined += len(report.quarantined)
+            self.meter.undeclared += report.undeclared.total()
             if report.parked:
                 _log.error("events were parked: they make the engine fail", count=report.parked)
             if report.quarantined:
-                _log.warning("events were quarantined: their data do not fit the contract; the overview says why", count=report.quarantined)
+                self._say_quarantined(report.quarantined)
+            if report.undeclared:
+                self._say_undeclared(report.undeclared)
             self._wake_couriers(list(report.connections))
             if report.more:
                 continue

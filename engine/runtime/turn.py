@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,7 +25,19 @@ from engine.runtime.people import Brought, People, part_of
 from engine.runtime.runs import MAX_TRACEBACK, RunFailedError
 from engine.store.protocol import EventState, Settled, Transaction, Waiting
 
+UNDECLARED = "no event of this type is declared"
 MAX_EVENTS = 300  # a turn, so that the writer is not held for longer than some 50 ms; and as many runs that go on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """An event whose data do not fit the contract, for the log: nothing in it is a value of its data."""
+
+    seq: int
+    type: str
+    source: str
+    id: str
+    why: str
 
 
 @dataclass(slots=True)
@@ -33,7 +46,8 @@ class TurnReport:
 
     decided: int = 0
     parked: int = 0
-    quarantined: int = 0
+    quarantined: list[Quarantined] = field(default_factory=list)
+    undeclared: Counter[str] = field(default_factory=Counter)  # how many events of which type that nobody declared
     more: bool = False  # events are still waiting
     connections: set[str] = field(default_factory=set)  # with something new in the outbox
     next_timer: dt.datetime | None = None
@@ -161,7 +175,8 @@ def _decide_all(turn: _Turn, rows: Sequence[Waiting]) -> None:
         _decide_all(turn, rows[:middle])
         _decide_all(turn, rows[middle:])
         return
-    turn.report.quarantined += sum(1 for one in batch.settled if one.state is EventState.QUARANTINED)
+    turn.report.quarantined += _named(rows, batch.settled)
+    turn.report.undeclared.update({what: many for (what, why), many in batch.noted.items() if why == UNDECLARED})
     turn.report.decided += len(batch.settled)
 
 
@@ -209,6 +224,8 @@ def _decide_one(version: Version, row: Waiting, work: Work, now: dt.datetime) ->
         unknown: dict[str, Any] = {"unknown": event.type}
         _resume(event.type, records, work, replied, unknown)
         batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace=unknown))
+        if row.subjects is None:
+            batch.noted[event.type, UNDECLARED] += 1
         return
     own = {"changed": brought.changed.get(kind.objects[0], [])} if "changed" in kind.fields else {}
     there = situation(version.definitions, kind, {**event.data, **own}, in_sight(kind, records), now, version.zone)
@@ -242,6 +259,8 @@ def _decide_one(version: Version, row: Waiting, work: Work, now: dt.datetime) ->
     misfits = brought.misfits + there.misfits
     if misfits:
         trace["misfits"] = [f"{m.path} is no {m.wanted}" for m in misfits]
+    batch.noted.update((event.type, f"read as missing: {m.path} must be {m.wanted}, but is {m.got}") for m in misfits)
+    batch.noted.update((address, why) for address, why in skipped.items() if _is_worth_noting(address, why))
     batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace=trace))
 
 
@@ -250,6 +269,20 @@ def _resume(type_: str, records: Mapping[str, Record], work: Work, replied: list
     resumed = replied + work.runs.event(type_, records)
     if resumed:
         trace["resumed"] = resumed
+
+
+def _is_worth_noting(address: str, why: str) -> bool:
+    """Not what a rule itself says of whom it is for, but what keeps it from acting."""
+    return why != "if" if address.startswith("cadence.") else why.startswith("no ")
+
+
+def _named(rows: Sequence[Waiting], settled: Sequence[Settled]) -> list[Quarantined]:
+    aside = {one.seq: one.note or "" for one in settled if one.state is EventState.QUARANTINED}
+    return [
+        Quarantined(seq=row.seq, type=row.event.type, source=row.event.source, id=row.event.id, why=aside[row.seq])
+        for row in (rows if aside else ())
+        if row.seq in aside
+    ]
 
 
 def _quarantined(row: Waiting, misfits: Sequence[Any], contact: str | None) -> Settled:

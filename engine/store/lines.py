@@ -44,6 +44,16 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something that came to nothing, or not to all that it might have: counted, since each event has it in its own trace only."""
+
+    what: str  # an event type, or the address of a rule
+    why: str
+    many: int
+    latest: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Sending held back until somebody says otherwise."""
 

@@ -17,7 +17,7 @@ from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Asked, Invitation
 from engine.model.runs import Outcome, Replied, Run, RunState
-from engine.store.lines import OutboxLine, Pause, RunLine, Unread
+from engine.store.lines import Noted, OutboxLine, Pause, RunLine, Unread
 
 T = TypeVar("T")
 
@@ -193,6 +193,10 @@ class Transaction(Protocol):
 
     def forget_unread(self, ids: Iterable[int]) -> None: ...
     def settle(self, outcomes: Sequence[Settled]) -> None: ...
+    def note(self, counted: Mapping[tuple[str, str], int], now: dt.datetime, *, most: int) -> None:
+        """Add to how often (what, why) happened; of more than ``most`` such pairs those go that are longest ago."""
+
+    def noted(self, limit: int) -> list[Noted]: ...  # the most frequent first
 
     # objects
     def aliases(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:

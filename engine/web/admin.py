@@ -16,13 +16,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from engine.deploy.versions import Version
+from engine.dsl.nearest import nearest
 from engine.errors import RefusedError
 from engine.insight.scores import UNITS, response_rate, survey_scores
 from engine.model.delivery import DeliveryState
 from engine.runtime.service import Service
+from engine.runtime.turn import UNDECLARED
+from engine.store.lines import Noted
 from engine.store.protocol import Transaction, Waiting
 
 _TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD)
+_NOTED = 50  # of what came to nothing, the most frequent
 _COUNTED = 10_000  # newest dropped deliveries that the reasons are counted over
 _BREAKER = {"closed": 0, "half-open": 1, "open": 2}
 _TEMPLATES = jinja2.Environment(
@@ -84,6 +89,7 @@ def _overview(tx: Transaction, service: Service) -> dict[str, Any]:
         "trouble": tx.outbox(_TROUBLE, 20),
         "set_aside": _set_aside(tx),
         "not_sent": _reasons(tx),
+        "noted": [(line, _meant(line, version)) for line in tx.noted(_NOTED)],
         "pending": tx.outbox((DeliveryState.PENDING, DeliveryState.SENDING), 10),
     }
 
@@ -99,6 +105,11 @@ def _set_aside(tx: Transaction) -> list[tuple[Waiting, str, int, str]]:
 def _last_line(note: str | None) -> str:
     """Of a traceback, what went wrong; a reason is one line anyway."""
     return (note or "").strip().rpartition("\n")[2]
+
+
+def _meant(line: Noted, version: Version | None) -> str | None:
+    """The event type that was probably meant by one that nobody declared."""
+    return nearest(line.what, version.rules.events) if version is not None and line.why == UNDECLARED else None
 
 
 def _reasons(tx: Transaction) -> list[tuple[str, str, int]]:
@@ -121,6 +132,8 @@ class _Snapshot:
         events.add_metric(["repeated"], meter.repeated)
         events.add_metric(["decided"], meter.decided)
         events.add_metric(["parked"], meter.parked)
+        events.add_metric(["quarantined"], meter.quarantined)
+        events.add_metric(["undeclared"], meter.undeclared)
         breakers = GaugeMetricFamily("sounding_breaker", "Circuit breaker: 0 closed, 1 half open, 2 open", labels=["connection"])
         held = GaugeMetricFamily("sounding_held", "1 where a pause or the brake holds a connection back", labels=["connection"])
         now = asyncio.get_running_loop().time()

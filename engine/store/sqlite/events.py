@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orjson import loads
 
 from engine.model.events import Event
-from engine.store.lines import Unread
+from engine.store.lines import Noted, Unread
 from engine.store.protocol import EventState, Incoming, Settled, Timer, Waiting
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, micros
 
@@ -141,6 +141,20 @@ class EventRows(Rows):
             "UPDATE event SET state = ?, contact = ?, note = ?, trace = ? WHERE seq = ?",
             [(int(o.state), o.contact, o.note, None if o.trace is None else dumps(o.trace), o.seq) for o in outcomes],
         )
+
+    def note(self, counted: Mapping[tuple[str, str], int], now: dt.datetime, *, most: int) -> None:
+        self.db.executemany(
+            "INSERT INTO noted (what, why, many, latest) VALUES (?,?,?,?)"
+            " ON CONFLICT (what, why) DO UPDATE SET many = many + excluded.many, latest = excluded.latest",
+            [(what, why, many, micros(now)) for (what, why), many in counted.items()],
+        )
+        self.db.execute(
+            "DELETE FROM noted WHERE (what, why) IN (SELECT what, why FROM noted ORDER BY latest DESC LIMIT -1 OFFSET ?)", (most,)
+        )
+
+    def noted(self, limit: int) -> list[Noted]:
+        rows = self.db.execute("SELECT what, why, many, latest FROM noted ORDER BY many DESC, what, why LIMIT ?", (limit,))
+        return [Noted(what=what, why=why, many=many, latest=instant(latest)) for what, why, many, latest in rows]
 
     def add_timers(self, rows: Iterable[Timer]) -> None:
         self.db.executemany(

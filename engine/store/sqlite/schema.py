@@ -246,6 +246,14 @@ MIGRATIONS: tuple[str, ...] = (
 
     ALTER TABLE outbox ADD COLUMN tried INTEGER; -- when it was claimed first; of rows of format 2 nobody knows, so long ago
     UPDATE outbox SET tried = 0 WHERE attempt > 0;
+
+    CREATE TABLE noted (
+        what TEXT NOT NULL,
+        why TEXT NOT NULL,
+        many INTEGER NOT NULL,
+        latest INTEGER NOT NULL,
+        PRIMARY KEY (what, why)
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 VERSION = len(MIGRATIONS)
