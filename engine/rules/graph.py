@@ -80,7 +80,7 @@ def step_text(step: Step) -> str:
         case "wait_for":
             said.append(f"{', '.join(step.events)}, at most {step.at_most}")
         case "stop":
-            said.append(str(step.content.get("reason", "")))
+            said = [f"stop: {step.content['reason']}"] if "reason" in step.content else said
         case "ask" | "emit":
             said.append(str(step.content.get("survey" if step.action == "ask" else "event")))
         case "update":

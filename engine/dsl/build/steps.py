@@ -148,7 +148,8 @@ def _turn(bench: Bench, kind: str, node: Mapping, place: Place) -> Step | None:
         case "wait_for":
             return _wait_for(bench, node, place)
         case "stop":
-            return _flow(kind, node.key_span(kind), {"reason": str(node.data["stop"])})
+            reason = node.data["stop"]
+            return _flow(kind, node.key_span(kind), {"reason": str(reason)} if reason is not True else {})
     return _action(bench, kind, node, place)
 
 

@@ -70,8 +70,9 @@ def as_mermaid(view: View) -> str:
 
 
 def _mermaid_text(text: str) -> str:
-    """Mermaid reads markup and entities in labels; all that is not plain is written as an entity."""
-    return "".join(char if char.isalnum() or char in " .,_-:/=()…×" else f"#{ord(char)};" for char in text)
+    """Mermaid reads markup and entities in labels, and lays them out without their indents; all that is not plain is an entity."""
+    plain = text.lstrip(" ")
+    return "#160;" * (len(text) - len(plain)) + "".join(c if c.isalnum() or c in " .,_-:/=()…×" else f"#{ord(c)};" for c in plain)
 
 
 def as_dot(view: View) -> str:

@@ -18,6 +18,7 @@ _PAD = 10
 _MARGIN = 16
 _COLUMNS = 46  # letters of a line
 _STYLE = """
+:root{color-scheme:light dark}
 .box{fill-opacity:.10;stroke-width:1.3;rx:6}
 .event .box{fill:#b7791f;stroke:#b7791f;rx:16}
 .audience .box{fill:#718096;stroke:#718096;stroke-dasharray:5 3}

@@ -107,23 +107,27 @@ def _box(graph: nx.DiGraph[str], name: str) -> Box | None:
     if kind == "cadence":
         lines = tuple(data["text"].split("; "))
     if kind == "automation":
-        lines += tuple(_steps(graph, name))
+        first = next((target for target in graph.successors(name) if graph.nodes[target]["kind"] == "action"), None)
+        lines += tuple(_steps(graph, first)) if first is not None else ()
         if len(lines) > _LINES:
             lines = (*lines[: _LINES - 1], f"… {len(lines) - _LINES + 1} more")
     return Box(id=name, kind=kind, title=title, lines=lines, at=at)
 
 
-def _steps(graph: nx.DiGraph[str], automation: str) -> Iterator[str]:
-    """The steps as lines, those of branches indented; in the order in which they are written."""
-    waiting = [target for target in graph.successors(automation) if graph.nodes[target]["kind"] == "action"]
-    while waiting:
-        step = waiting.pop()
-        position = step.removeprefix(f"{automation}/").split("/")
-        branch = f"{position[-2].replace('_', ' ')}: " if len(position) > 1 and position[-1] == "0" else ""
-        yield "  " * (len(position) // 2) + branch + graph.nodes[step]["text"]
-        inner = [target for target in graph.successors(step) if target.startswith(f"{step}/")]
-        nexts = [target for target in graph.successors(step) if graph.edges[step, target]["means"] == "next"]
-        waiting += nexts + inner[::-1]
+def _steps(graph: nx.DiGraph[str], first: str, pad: str = "") -> Iterator[str]:
+    """A step and those that follow it as lines, each branch below its own name; in the order in which they are written."""
+    step: str | None = first
+    while step is not None:
+        yield pad + graph.nodes[step]["text"]
+        following = None
+        for target in graph.successors(step):
+            means = graph.edges[step, target]["means"]
+            if means == "next":
+                following = target
+            elif target.startswith(f"{step}/"):
+                below, branch = list(_steps(graph, target, f"{pad}    ")), means.replace("_", " ")
+                yield from [f"{pad}  {branch}: {below[0].strip()}"] if len(below) == 1 else [f"{pad}  {branch}:", *below]
+        step = following
 
 
 def _collapsed(graph: nx.DiGraph[str], boxes: Iterable[Box], arrows: Iterable[Arrow]) -> tuple[list[Box], list[Arrow]]:

@@ -101,6 +101,29 @@ def test_the_steps_of_branches_are_indented_in_the_order_they_are_written(tmp_pa
     ]
 
 
+def test_each_branch_stands_below_its_name_and_a_stop_says_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "sounding.yaml").write_text(BRANCHES, encoding="utf-8")
+    found = CliRunner().invoke(cli, ["graph", str(tmp_path), "--format", "json"])
+    graph = {node["address"]: node["text"] for node in json.loads(found.output)["nodes"]}
+    assert (graph["automation.a/0/else/1"], graph["automation.a/1"]) == ("stop: enough if score < 5", "stop")
+    lines = CliRunner().invoke(cli, ["graph", str(tmp_path)]).output.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.endswith("if score < 3"))
+    pad = len(lines[first]) - len(lines[first].lstrip())
+    assert [line[pad:] for line in lines[first : first + 9]] == [
+        "if score < 3",
+        "  then: email via mail",
+        "  else:",
+        "    wait 2d",
+        "    stop: enough if score < 5",
+        "    if score > 8",
+        "      then: stop",
+        "    email via mail",
+        "stop",
+    ]
+    mermaid = CliRunner().invoke(cli, ["graph", str(tmp_path), "--format", "mermaid"]).output
+    assert "<br/>#160;#160;else:<br/>#160;#160;#160;#160;wait 2d<br/>" in mermaid
+
+
 def test_json_has_every_node_and_edge_with_places() -> None:
     found = CliRunner().invoke(cli, ["graph", str(EVERYTHING), "--format", "json"])
     graph = json.loads(found.output)
@@ -121,6 +144,27 @@ def test_a_project_with_errors_is_shown_as_far_as_it_is_sound(tmp_path: Path) ->
     assert "contakt" in found.stderr
 
 
+BRANCHES = """project: shop
+languages: [en]
+objects: {contact: {email: optional email}}
+connections: {mail: {use: smtp, host: smtp.shop.test, from: cx@shop.test}}
+---
+survey: nps
+metric: nps
+questions: {score: {type: nps, ask: Score?}}
+---
+automation: a
+when: survey.nps.answered
+then:
+  - if: score < 3
+    then: [{email: {subject: Sorry, body: Sorry}}]
+    else:
+      - wait: 2d
+      - {stop: enough, if: score < 5}
+      - {if: score > 8, then: [{stop: true}]}
+      - email: {subject: Thanks, body: Thanks}
+  - stop: true
+"""
 ODD_VIEW = View(
     boxes=(
         Box(id='a"\\', kind="event", title='x"\\ <y>'),
@@ -151,6 +195,12 @@ def test_dot_quotes_what_it_must() -> None:
 def test_text_names_again_what_it_showed_before() -> None:
     lines = as_text(ODD_VIEW).splitlines()
     assert sum(line.endswith("(above)") for line in lines) == 2
+
+
+def test_an_svg_tells_the_browser_that_it_has_a_dark_form_so_that_the_page_below_it_is_dark_too() -> None:
+    style = as_svg(ODD_VIEW).partition("<style>")[2].partition("</style>")[0]
+    assert ":root{color-scheme:light dark}" in style
+    assert "@media (prefers-color-scheme:dark)" in style
 
 
 def test_an_svg_is_well_formed_and_holds_every_box_inside() -> None:
