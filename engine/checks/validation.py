@@ -175,6 +175,8 @@ class Validation:
                     if address not in said:
                         said[address] = _by_group(self._made[address] if address in self._made else crew.fetch(address))
                 todo.append((digest, (key, [fact for one in members for fact in said[one.seen.address][key]])))
+        # They are dealt out in turn, so each process gets as many of every size and check.
+        todo.sort(key=lambda one: (len(one[1][1]), one[1][0]))
         for (digest, (key, _)), found in zip(todo, crew.judge([group for _, group in todo]), strict=True):
             self._judged[key] = [digest, [row_of(finding) for finding in found]]
             self._findings.items += found
