@@ -170,7 +170,7 @@ def test_the_scope_of_an_answer_has_its_answers_by_name_and_its_class(rules: Rul
     data = {"answers": {"score": 9, "likes": ["price"], "unknown": 1}, "invitation": {"channel": "qr", "language": "en"}}
     now = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
     there = situation(definitions, rules.events["survey.nps.answered"], data, {}, now, ZoneInfo("UTC"))
-    assert there.misfits == []
+    assert [misfit.path for misfit in there.misfits] == ["answer.unknown"]
     assert there.scope["score"] == 9
     assert there.scope["reason"] is None
     assert there.scope["likes"] == ("price",)
