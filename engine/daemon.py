@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -263,8 +264,17 @@ class _StderrLogger:
     debug = info = warning = error = critical = msg
 
 
+class _Forwarded(logging.Handler):
+    """What libraries log becomes lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
 def configure_logging() -> None:
     """Logs go to stderr, one line each; data go to stdout."""
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forwarded()], force=True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.deploy.versions import Version
 from engine.dsl.nearest import nearest
@@ -25,7 +27,9 @@ from engine.runtime.service import Service
 from engine.runtime.turn import UNDECLARED
 from engine.store.lines import Noted
 from engine.store.protocol import Transaction, Waiting
+from engine.web.server import is_loopback
 
+_PORT = re.compile(r":[0-9]*$")
 _TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD)
 _NOTED = 50  # of what came to nothing, the most frequent
 _COUNTED = 10_000  # newest dropped deliveries that the reasons are counted over
@@ -41,7 +45,7 @@ _HEADERS = {
 }
 
 
-def admin_app(service: Service) -> Starlette:
+def admin_app(service: Service) -> ASGIApp:
     async def overview(request: Request) -> Response:
         now = asyncio.get_running_loop().time()
         data = await service.store.read(lambda tx: _overview(tx, service))
@@ -65,14 +69,28 @@ def admin_app(service: Service) -> Starlette:
             return JSONResponse({"status": "not ready", "reason": "no version is applied"}, status_code=503)
         return JSONResponse({"status": "ready", "deployment": service.version.number})
 
-    return Starlette(
-        routes=[
-            Route("/", overview),
-            Route("/metrics", metrics),
-            Route("/healthz", healthy),
-            Route("/readyz", ready),
-        ]
-    )
+    routes = [
+        Route("/", overview),
+        Route("/metrics", metrics),
+        Route("/healthz", healthy),
+        Route("/readyz", ready),
+    ]
+    return _OnlyHere(Starlette(routes=routes))
+
+
+class _OnlyHere:
+    """Answers only who asks for this machine by a name of loopback: a page that gave its own name our address must read nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if not host or is_loopback(host if _PORT.search(host) else f"{host}:"):
+            await self._app(scope, receive, send)
+            return
+        answer = PlainTextResponse("ask for localhost or the address of loopback that --admin names", status_code=421)
+        await answer(scope, receive, send)
 
 
 def _overview(tx: Transaction, service: Service) -> dict[str, Any]:

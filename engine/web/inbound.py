@@ -135,7 +135,7 @@ class InboundApp:
 
     def _may_send(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")
-        given = token.strip().encode()
+        given = token.strip(" \t").encode("latin-1")  # the bytes as they came: a token may be in UTF-8
         # Every token is compared, so that the time says nothing about which one nearly fitted.
         matches = [hmac.compare_digest(given, expected) for expected in self._event_tokens]
         return scheme.lower() == "bearer" and any(matches)

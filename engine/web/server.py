@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import ipaddress
 import math
 import os
 import socket
@@ -93,9 +95,19 @@ def bind(address: str, flag: str) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise RefusedError(f"{flag} {address}: {error.strerror}. Choose another port, or stop what uses this one") from error
+        raise RefusedError(f"{flag} {address}: {error.strerror}{_what_to_do(error)}") from error
     sock.setblocking(False)
     return sock
+
+
+def _what_to_do(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return ". Write an address of this machine, as 127.0.0.1, or 0.0.0.0 for all of them"
+    return {
+        errno.EADDRINUSE: ". Choose another port, or stop what uses this one",
+        errno.EACCES: ". Choose a port from 1024 on",
+        errno.EADDRNOTAVAIL: ". This machine has no such address: 0.0.0.0 stands for all that it has",
+    }.get(error.errno or 0, "")
 
 
 def bind_unix(path: str) -> socket.socket:
@@ -116,4 +128,7 @@ def bind_unix(path: str) -> socket.socket:
 
 def is_loopback(address: str) -> bool:
     host = address.rpartition(":")[0].strip("[]")
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # some name, which may lead anywhere
+        return False

@@ -175,3 +175,12 @@ async def test_a_store_deep_in_the_file_system_is_no_obstacle(tmp_path: Path) ->
     async with world(deep) as made:
         applied = await made.daemon.run("apply")
         assert (applied.code, applied.out) == (0, "deployment 1 is current already; nothing changed\n")
+
+
+async def test_a_host_is_none_of_this_machine(tmp_path: Path) -> None:
+    small_project.write(tmp_path)
+    said = await refused(tmp_path, "--apply", "--listen", "no-such-host.invalid:8080", "--admin", "127.0.0.1:0")
+    assert said.startswith("sounding: --listen no-such-host.invalid:8080: ")
+    assert said.endswith(". Write an address of this machine, as 127.0.0.1, or 0.0.0.0 for all of them")
+    said = await refused(tmp_path, "--apply", "--listen", "192.0.2.1:8080", "--admin", "127.0.0.1:0")
+    assert "This machine has no such address" in said

@@ -225,3 +225,24 @@ async def test_without_an_events_connection_the_door_is_closed(tmp_path: Path) -
 
 def _media(headers: Mapping[str, str]) -> dict[str, str]:
     return {**headers, "Content-Type": STRUCTURED}
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_token_beyond_ascii_opens_the_door_to_the_same_bytes(tmp_path: Path) -> None:
+    async with world(tmp_path, started=False) as made:
+        made.daemon.environment["FEED_TOKEN"] = token = "тест€Р"
+        await made.daemon.start()
+        body = json.dumps(delivered(1)).encode()
+        head = f"POST /events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Type: {STRUCTURED}\r\n"
+        answer = await raw(made.daemon, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert answer.startswith(b"HTTP/1.1 202 ")
+
+
+async def test_the_overview_answers_only_to_names_of_loopback(daemon: Daemon) -> None:
+    port = urlsplit(daemon.admin).port
+    asked = {f"localhost:{port}": 200, f"127.0.0.1:{port}": 200, "[::1]": 200, "localhost": 200}
+    asked |= {f"evil.example:{port}": 421, "127.evil.example": 421, "10.0.0.1": 421}
+    for host, status in asked.items():
+        for path in ("/", "/metrics"):
+            async with daemon.http.get(daemon.admin + path, headers={"Host": host}) as response:
+                assert response.status == status, host
