@@ -13,12 +13,16 @@ from engine.model.definitions import Automation, Cadence, Definition, Project, S
 from engine.model.span import Span
 
 _BROUGHT = None  # the fact of an event that the project brings about; a wait for one has its address and place
+_RULED_OUT = ""  # that of one which never is, whoever asks
 _OF_ANSWERS = ("opened", "started", "answered", "edited")
 # What a system that posts its changes must be able to do to have such objects; any other object is a CRM's.
 _KEEPS = {"ticket": "ticket", "task": "task"}
+_Fact = tuple[str, Span] | str | None
 
 
-def _facts(definition: Definition, _project: Project) -> Iterator[tuple[str, tuple[str, Span] | None]]:
+def _facts(definition: Definition, _project: Project) -> Iterator[tuple[str, _Fact]]:
+    if isinstance(definition, Survey) and definition.edit == "never":
+        yield f"survey.{definition.name}.edited", _RULED_OUT
     match definition:
         case Cadence():
             yield from _asked(definition.survey)
@@ -42,15 +46,19 @@ def _asked(survey: str) -> Iterator[tuple[str, None]]:
     yield f"metric.{survey}.changed", _BROUGHT
 
 
-def _judge(group: str, facts: Sequence[tuple[str, Span] | None], project: Project) -> Iterator[Diagnostic]:
-    waits = [fact for fact in facts if fact is not None]
-    if not waits or _BROUGHT in facts:
+def _judge(group: str, facts: Sequence[_Fact], project: Project) -> Iterator[Diagnostic]:
+    waits = [fact for fact in facts if isinstance(fact, tuple)]
+    unedited = _RULED_OUT in facts
+    if not waits or (_BROUGHT in facts and not unedited):
         return
     kind = group.split(".")[0]
     of_survey = kind in ("survey", "metric")
     if not of_survey and any(_brings(use, kind, declared=group in project.events) for use in _uses(project)):
         return
-    why = "nothing asks this survey" if of_survey else f"no automation emits it and no connection brings {kind} events"
+    if of_survey:
+        why = "answers to this survey cannot be edited" if unedited else "nothing asks this survey"
+    else:
+        why = f"no automation emits it and no connection brings {'it' if group in project.events else f'{kind} events'}"
     for automation, span in waits:
         yield Diagnostic(
             code=CHECK.code,
@@ -68,10 +76,8 @@ def _uses(project: Project) -> Iterator[str]:
 
 
 def _brings(use: str, kind: str, *, declared: bool) -> bool:
-    """Whether a connection of this use can bring events of such an object. Who posts hooks may post an event of the project's own too."""
-    if use == "events":
-        return True
-    return USES[use].hooks and (declared or _KEEPS.get(kind, "update") in USES[use].actions)
+    """Whether a connection of this use can bring events of such an object. One that the project declares is posted to `/events` only."""
+    return use == "events" or (not declared and USES[use].hooks and _KEEPS.get(kind, "update") in USES[use].actions)
 
 
 _WAIT = """automation: follow
@@ -90,8 +96,8 @@ CHECK = Check(
     severity=Severity.WARNING,
     title="a wait for what never comes",
     explanation=(
-        "No automation emits the event, no connection brings it, or no cadence and no step asks the survey that it is about. Such a wait "
-        "always ends by its time-out."
+        "No automation emits the event, no connection brings it (one that the project declares comes by `use: events`), no cadence and "
+        "no step asks the survey that it is about, or `edit: never` keeps its answers as they are. Such a wait always ends by its time-out."
     ),
     facts=_facts,
     judge=_judge,
