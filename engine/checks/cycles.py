@@ -10,6 +10,8 @@ from engine.checks.walk import file_order, steps
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Definition, Project, address
 from engine.model.span import Span
+from engine.rules.analysis.domains import Space
+from engine.rules.analysis.reach import reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +24,11 @@ class _Link:
     order: Span
 
 
-def _facts(definition: Definition, _project: Project) -> Iterator[tuple[str, _Link]]:
-    if not isinstance(definition, Automation):
+def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Link]]:
+    if not isinstance(definition, Automation) or all(step.action != "emit" for step in steps(definition.then)):
         return
-    emitting = [step for step in steps(definition.then) if step.action == "emit"]
+    places = [place for place in reached(definition, frozenset(project.objects)) if place.step.action == "emit"]
+    emitting = [place.step for place in places if Space([place.taken]).cubes(place.taken) != []]
     if emitting:
         emits = tuple((str(step.content["event"]), step.places.get("event", step.at)) for step in emitting)
         yield "emitted", _Link(automation=address(definition), when=definition.when, emits=emits, order=definition.at)
@@ -78,8 +81,9 @@ CHECK = Check(
     severity=Severity.ERROR,
     title="a cycle of emitted events",
     explanation=(
-        "An automation emits an event that, directly or over others, starts it again. Conditions are not weighed: where one of them "
-        "surely ends the chain, ignore the finding and say why. `update` emits nothing, and its echo from a CRM is absorbed."
+        "An automation emits an event that, directly or over others, starts it again. Conditions are not weighed, but for those that "
+        "can never hold: where one of them surely ends the chain, ignore the finding and say why. `update` emits nothing, and its echo "
+        "from a CRM is absorbed."
     ),
     facts=_facts,
     judge=_judge,

@@ -42,7 +42,7 @@ def _of_condition(place: Reached) -> Iterator[tuple[Span, str]]:
     if Space([place.given]).cubes(place.given) == []:  # what cannot be reached was reported further up
         return
     for term, always in constant_operands(own.term, None, place.given, place.name):
-        if verdict(term, own.term, name=place.name) is not None:
+        if verdict(term, own.term, name=place.name) is not None or verdict(own.term, name=place.name) is not None:
             continue  # it is so everywhere, and reported as that
         if not always:
             yield own.place(term.offset), "this never holds here, given the conditions around it"

@@ -94,7 +94,7 @@ def _judge(group: str, facts: Sequence[Answers | _Rule], _project: Project) -> I
     if not by_action:
         return
     space = Space((action.when for doing in by_action.values() for actions in doing.values() for action in actions), answers)
-    worst: dict[int, tuple[str, Meeting, list[int]]] = {}
+    worst: dict[int, tuple[str, Meeting, dict[int, Sequence[Cube]]]] = {}
     for what, doing in by_action.items():
         numbers = list(doing)
         if all(number in worst and worst[number][1].covers for number in numbers[1:]):
@@ -106,13 +106,15 @@ def _judge(group: str, facts: Sequence[Answers | _Rule], _project: Project) -> I
         wanted = {at for at, number in enumerate(numbers) if rules[number].events[0] == group or len(rules[number].events) < _FEW}
         for meeting in meetings(space, cubes, wanted) if wanted else ():
             later = numbers[meeting.rule]
-            earlier = [numbers[at] for at in meeting.earlier if says[numbers[at]] != says[later]]
+            earlier = {
+                numbers[at]: where for at, where in zip(meeting.earlier, meeting.where, strict=True) if says[numbers[at]] != says[later]
+            }
             if earlier and (later not in worst or (meeting.covers and not worst[later][1].covers)):
                 worst[later] = what, meeting, earlier
     for later, (what, meeting, earlier) in worst.items():
         others = [rules[number] for number in earlier]
         if group == _first_common(rules[later], others[0]):
-            yield _finding(space, group, rules[later], others, what, meeting)
+            yield _finding(space, group, rules[later], others, what, meeting, [cube for cubes in earlier.values() for cube in cubes])
 
 
 def _first_common(a: _Rule, b: _Rule) -> str:
@@ -120,7 +122,9 @@ def _first_common(a: _Rule, b: _Rule) -> str:
     return min((event for event in a.events if event in b.events), default=max(a.events[0], b.events[0]))
 
 
-def _finding(space: Space, event: str, rule: _Rule, earlier: Sequence[_Rule], what: str, meeting: Meeting) -> Diagnostic:
+def _finding(
+    space: Space, event: str, rule: _Rule, earlier: Sequence[_Rule], what: str, meeting: Meeting, where: Sequence[Cube]
+) -> Diagnostic:
     others = ", ".join(f"`{other.automation}`" for other in earlier) + (" and others" if meeting.more else "")
     check = SHADOWED if meeting.covers else OVERLAP
     # Of what else starts the narrower of the two, nothing is said.
@@ -130,7 +134,7 @@ def _finding(space: Space, event: str, rule: _Rule, earlier: Sequence[_Rule], wh
     elif meeting.shadows:
         message = f"whenever `{earlier[0].automation}` holds, this holds too, and both do `{what}`"
     else:
-        message = f"{_where(space, meeting.where)} {others} {'holds' if len(earlier) == 1 else 'hold'} too, and each does `{what}`"
+        message = f"{_where(space, where)} {others} {'holds' if len(earlier) == 1 else 'hold'} too, and each does `{what}`"
     return Diagnostic(
         code=check.code,
         severity=check.severity,
@@ -142,10 +146,14 @@ def _finding(space: Space, event: str, rule: _Rule, earlier: Sequence[_Rule], wh
     )
 
 
-def _where(space: Space, cube: Cube) -> str:
-    if space.metric is None or space.metric not in cube:
+def _where(space: Space, cubes: Sequence[Cube]) -> str:
+    metric = space.metric
+    if metric is None or not all(metric in cube for cube in cubes):
         return "where this holds,"
-    return f"for a `{space.metric.removeprefix('answer.')}` of {named(space.shown(space.metric, cube[space.metric]))},"
+    mask = 0
+    for cube in cubes:
+        mask |= cube[metric]
+    return f"for a `{metric.removeprefix('answer.')}` of {named(space.shown(metric, mask))},"
 
 
 _FIRST = """automation: sorry

@@ -6,9 +6,9 @@ comparison of two paths. Such an opaque variable remembers which paths it is mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.dsl.expressions.interpret import evaluate
 from engine.model import terms as t
@@ -16,6 +16,7 @@ from engine.model.types import BOOLEAN, Type
 
 Path = tuple[str, ...]
 MOST = 128  # conjunctions of one condition; one with more is not analysed
+_COMPUTED = (t.Arithmetic, t.Negate)
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -110,6 +111,10 @@ class Reader:
         return None
 
     def _leaf(self, term: t.Term, holds: bool) -> Leaf:
+        if isinstance(term, t.Compare) and (isinstance(term.left, _COMPUTED) or isinstance(term.right, _COMPUTED)):
+            solved = self._solved(term, holds)
+            if solved is not None:
+                return solved
         match term:
             case t.IsNone():
                 return Leaf(self._variable(term.operand), "none", holds=holds)
@@ -126,6 +131,16 @@ class Reader:
                 return Leaf(self._variable(term.operand), "true", fallback=fallback[0], holds=holds)
         # Two values that depend on the data, a call, a field: it may come out either way.
         return Leaf(self._variable(term), "true", holds=holds)
+
+    def _solved(self, term: t.Compare, holds: bool) -> Leaf | None:
+        """A comparison of what is computed from one score alone, as a test of the score; None where there is more to it."""
+        loads = list(t.loads(term))
+        ends = loads[0].type.range if loads and not loads[0].type.optional else None
+        if ends is None or len({self._name(load.path) for load in loads}) > 1 or any(isinstance(part, t.Call) for part in t.parts(term)):
+            return None
+        paths = [load.path for load in loads]
+        solutions = tuple(value for value in range(ends[0], ends[1] + 1) if evaluate(term, _scope(paths, value)))
+        return Leaf(self._variable(loads[0]), "in", solutions, holds=holds)
 
     def _compared(self, term: t.Term, op: str, constant: t.Value, holds: bool) -> Leaf:
         fallback = _fixed(term.fallback) if isinstance(term, t.Default) else None
@@ -159,6 +174,17 @@ def _fixed(term: t.Term) -> tuple[t.Value] | None:
         return None
     value = evaluate(term, {})
     return (value,) if value is None or isinstance(value, (bool, int, float, str)) else None
+
+
+def _scope(paths: Iterable[Path], value: object) -> Mapping[str, object]:
+    """A scope in which all paths lead to one value."""
+    scope: dict[str, Any] = {}
+    for path in paths:
+        at = scope
+        for part in path[:-1]:
+            at = at.setdefault(part, {})
+        at[path[-1]] = value
+    return scope
 
 
 def _varies(term: t.Term) -> bool:

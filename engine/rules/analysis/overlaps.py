@@ -24,7 +24,7 @@ class Meeting:
     rule: int
     earlier: tuple[int, ...]  # at most NAMED
     more: bool
-    where: Cube  # for which values it and the first of the earlier ones do
+    where: tuple[Sequence[Cube], ...]  # for which values it and each of the earlier ones do
     shadows: bool = False  # the first of the earlier ones holds only where the rule does
     shadowed: bool = False  # the rule holds only where the first of the earlier ones does
 
@@ -121,15 +121,13 @@ def meetings(space: Space, rules: Sequence[Sequence[Cube]], wanted: Collection[i
         if chosen is None:
             chosen = next(_whole(others & _union([index.inside(cube) for cube in rule]), index.owners, rules), None)
         names = found
-        if chosen is not None and _together(space, rules[chosen], rule) is not None:
+        if chosen is not None and _together(space, rules[chosen], rule):
             names = [chosen, *(name for name in names if name != chosen)]
-        where = _together(space, rules[names[0]], rule)
-        assert where is not None
         yield Meeting(
             rule=number,
             earlier=tuple(names[:NAMED]),
             more=len(names) > NAMED,
-            where=where,
+            where=tuple(_together(space, rules[name], rule) for name in names[:NAMED]),
             shadowed=names[0] == cover,
             shadows=names[0] == chosen and cover is None,
         )
@@ -171,10 +169,10 @@ def _met(space: Space, index: _Index, rule: Sequence[Cube], meeting: Sequence[in
     return sorted(found)
 
 
-def _together(space: Space, a: Sequence[Cube], b: Sequence[Cube]) -> Cube | None:
-    """Something for which both rules surely hold."""
+def _together(space: Space, a: Sequence[Cube], b: Sequence[Cube]) -> list[Cube]:
+    """For what both rules surely hold."""
     both = (intersection(x, y) for x in a for y in b)
-    return next((cube for cube in both if cube is not None and independent(space, cube)), None)
+    return [cube for cube in both if cube is not None and independent(space, cube)]
 
 
 def independent(space: Space, cube: Cube) -> bool:

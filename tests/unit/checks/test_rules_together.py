@@ -172,3 +172,43 @@ def test_an_answer_and_its_bare_id_are_one_value(tmp_path: Path, condition: str)
     questions = "score: {type: nps, ask: A?}\n  reason: {type: text, ask: B?, show_if: score < 9}"
     survey = f"survey: q\nmetric: nps\nquestions:\n  {questions}\n  why: {{type: text, ask: C?, show_if: {condition}}}\n"
     assert found(tmp_path, f"{TICKET}\n---\n{survey}") == [("SND310", "survey.q")]
+
+
+def test_what_is_computed_from_a_score_alone_is_a_set_of_scores(tmp_path: Path) -> None:
+    assert found(tmp_path, "if: contact.mrr is not none\n" + TICKET, f"if: score // -2 == 3\n{TICKET}") == [("SND310", "automation.a1")]
+    assert found(tmp_path, f"if: score >= 1 and contact.tier == 'vip'\n{TICKET}", f"if: answer.score % 2 == 0\n{TICKET}") == [
+        ("SND802", "automation.a1")
+    ]
+    assert message(tmp_path, "SND802").startswith("for a `score` of 2, 4, 6, 8, 10, `automation.a0` holds too")
+    odd = f"if: score % 2 == 1\n{TICKET}"
+    assert found(tmp_path, odd, f"if: score in [0, 4]\n{TICKET}") == [("SND801", "survey.nps")]
+    # Divided by 0, it is missing.
+    assert found(tmp_path, f"if: 10 / score == 20\n{TICKET}", f"if: 10 / score != 20\n{TICKET}") == [
+        ("SND310", "automation.a0"),
+        ("SND310", "automation.a1"),
+    ]
+
+
+def test_an_overlap_names_the_scores_that_any_of_the_earlier_ones_handles(tmp_path: Path) -> None:
+    automations = [f"if: score in [5, 6, 7]\n{TICKET}", f"if: score <= 6 and contact.tier == 'vip'\n{TICKET}", f"if: score >= 6\n{TICKET}"]
+    assert ("SND802", "automation.a2") in found(tmp_path, *automations)
+    said = [item.message for item in check_project(tmp_path).findings.items if item.address == "automation.a2"]
+    assert said == ["for a `score` of 6 to 7, `automation.a0`, `automation.a1` hold too, and each does `ticket via desk`"]
+
+
+NOBODY = "contact.tier == 'vip' and contact.tier == 'standard'"
+
+
+@pytest.mark.parametrize(
+    ("own", "step", "code"),
+    [
+        (NOBODY, "contact.tier == 'vip'", "SND310"),
+        ("contact.tier == 'vip'", NOBODY, "SND310"),
+        ("contact.tier == 'vip'", "contact.tier == 'standard'", "SND804"),
+        ("contact.tier == 'vip'", "contact.mrr is none", "SND805"),
+    ],
+)
+def test_an_event_that_is_never_emitted_closes_no_cycle(tmp_path: Path, own: str, step: str, code: str) -> None:
+    again = f"automation: a0\nwhen: case.reviewed\nif: {own}\nthen: [{{emit: {{event: case.reviewed}}, if: {step}}}]\n"
+    (tmp_path / "sounding.yaml").write_text(f"{PROJECT}---\n{again}", encoding="utf-8")
+    assert [item.code for item in check_project(tmp_path).findings.items] == [code]
