@@ -17,7 +17,7 @@ from engine.rules.trace import Judged, Operand, RuleTrace, StepTrace
 
 
 def as_text(event: Event, there: Situation | None, traced: Sequence[RuleTrace], rules: RuleSet) -> str:
-    lines = [click.style(f"{event.type}  {event.id}  {event.time.isoformat()}", bold=True)]
+    lines = [click.style(f"{event.type}  {event.id}  {_instant(event.time)}", bold=True)]
     if there is None:
         hint = did_you_mean(event.type, rules.events)
         lines.append(f"there is no event `{event.type}` in this project{f': {hint}' if hint else ''}")
@@ -43,11 +43,12 @@ def _rule(trace: RuleTrace) -> Iterator[str]:
     for condition in trace.conditions:
         yield from _condition(condition, "  ")
     for step in trace.steps:
-        yield f"  {step.number} {step.action}: {step.outcome}   {step.at}"
+        yield f"  {step.number} {step.text} → {step.outcome}   {step.at}"
+        yield from (f"    {key}: {text}" for key, text in step.says.items())
         if step.condition is not None:
             yield from _condition(step.condition, "    ")
     if trace.due is not None:
-        yield f"  an invitation, due {trace.due.isoformat()}; judged again when it is sent" + (
+        yield f"  an invitation, due {_instant(trace.due)}; judged again when it is sent" + (
             f", which would say no now: {trace.reason}" if trace.reason is not None else ""
         )
 
@@ -68,9 +69,17 @@ def _verdict(operand: Operand) -> str:
     return f" → {mark}" + "".join(f", {path} is {_shown(value)}" for path, value in operand.read.items())
 
 
+def _instant(at: dt.datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
 def _shown(value: object) -> str:
     if value is None:
         return "missing"
+    if value == ():
+        return "empty"
+    if isinstance(value, dt.datetime):
+        return _instant(value)
     return f'"{value}"' if isinstance(value, str) else text_of(value)
 
 
@@ -98,6 +107,8 @@ def _rule_json(trace: RuleTrace) -> dict[str, Any]:
             {
                 "step": step.number,
                 "action": step.action,
+                "text": step.text,
+                "says": dict(step.says),
                 **_place(step),
                 "outcome": step.outcome,
                 "condition": _condition_json(step.condition) if step.condition is not None else None,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(project: Path, folder: Path | None, focus: str | None, format_: str) -> int:
     """Show what leads to what: events, cadences, surveys, automations with their steps, and the events that they emit.
 
-    Of more than 40 automations those behind the same event are one box; --focus shows them again. JSON has every node and every
+    Of more than 40 automations those behind the same event are one box; with --focus each is shown. JSON has every node and every
     edge. The SVG needs no other program, and suits a light page and a dark one.
     """
     from engine.cli.project import sound
@@ -35,14 +35,14 @@ def command(project: Path, folder: Path | None, focus: str | None, format_: str)
         from engine.rules.drawing.view import focused
 
         graph = focused(graph, focus)
-    click.echo(_json(graph, fingerprint_of(definitions)) if format_ == "json" else _drawn(graph, format_))
+    click.echo(_json(graph, fingerprint_of(definitions)) if format_ == "json" else _drawn(graph, format_, whole=focus is None))
     return 0
 
 
-def _drawn(graph: nx.DiGraph[str], format_: str) -> str:
-    from engine.rules.drawing.view import view_of
+def _drawn(graph: nx.DiGraph[str], format_: str, *, whole: bool) -> str:
+    from engine.rules.drawing.view import MOST, view_of
 
-    view = view_of(graph)
+    view = view_of(graph, MOST if whole else graph.number_of_nodes())
     if format_ == "svg":
         from engine.rules.drawing.svg import as_svg
 

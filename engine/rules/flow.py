@@ -233,7 +233,7 @@ def _take(flow: Flow, run: Run, node: Node, do: Do, now: dt.datetime, zone: Zone
         case "wait":
             assert step.duration is not None
             until = step.duration.after(now, zone, flow.works)
-            _tell(note, node, f"wait until {until.isoformat()}")
+            _tell(note, node, f"wait until {until.isoformat(timespec='seconds')}")
             return replace(run, state=RunState.WAITING, until=until) if until > now else replace(run, at=node.after)
         case "wait_for":
             return _listen(flow, run, node, now, zone, note)

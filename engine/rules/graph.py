@@ -9,7 +9,7 @@ node has a ``kind``, where it stands (``at``; None for what is built in), and ``
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import networkx as nx
 
@@ -20,8 +20,7 @@ from engine.dsl.expressions.unparse import unparse
 from engine.model.codec import fingerprint, joint_fingerprint
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, EventType, MessageTemplate, Step, Survey, address
 from engine.model.terms import Expression
-from engine.rules.needs import templates_of
-from engine.rules.steps import positions
+from engine.rules.steps import positions, step_text
 
 
 def event_types(definitions: Definitions) -> dict[str, EventType]:
@@ -69,35 +68,6 @@ def _text(definition: Survey | Audience | Cadence | Automation | MessageTemplate
         case Automation():
             return f"if {definition.condition.text}" if definition.condition is not None else ""
     return ""
-
-
-def step_text(step: Step) -> str:
-    """A step on one line: `ticket via desk as case if score <= 3`."""
-    said = [step.action]
-    match step.action:
-        case "wait":
-            said.append(str(step.duration))
-        case "wait_for":
-            said.append(f"{', '.join(step.events)}, at most {step.at_most}")
-        case "stop":
-            said = [f"stop: {step.content['reason']}"] if "reason" in step.content else said
-        case "ask" | "emit":
-            said.append(str(step.content.get("survey" if step.action == "ask" else "event")))
-        case "update":
-            said.append(", ".join(_updated(step.content)))
-        case "if":
-            return f"if {step.condition.text}" if step.condition is not None else "if"
-    said += [f"via {step.via}"] if step.via is not None else []
-    said += [f"to {template.text}" for template in templates_of(step.content.get("to"))][:1]
-    said += [f"as {step.name}"] if step.name is not None else []
-    said += [f"if {step.condition.text}"] if step.condition is not None else []
-    return " ".join(said)
-
-
-def _updated(content: Mapping[str, object]) -> Iterator[str]:
-    """The fields that an `update` writes."""
-    for kind, fields in content.items():
-        yield from (f"{kind}.{field}" for field in fields) if isinstance(fields, Mapping) else (kind,)
 
 
 def _add_cadence(graph: nx.DiGraph[str], cadence: Cadence) -> None:

@@ -22,9 +22,11 @@ from engine.model.span import Span
 from engine.rules.compile import Candidate, RuleSet
 from engine.rules.decide import NO_SUBJECTS, Active, Decision, decide, nobody
 from engine.rules.flow import Act, Flow, advance, begin
-from engine.rules.needs import absent
+from engine.rules.needs import absent, templates_of
 from engine.rules.scope import Situation
+from engine.rules.steps import action_text
 
+_HEADINGS = ("to", "subject", "title")
 Scope = Mapping[str, object]
 
 
@@ -54,7 +56,9 @@ class StepTrace:
     number: str  # its position: 0, or 2/then/0 for one within another
     action: str
     at: Span
-    outcome: str  # done, then, else, passed over, wait …; and why, where no condition says it
+    text: str  # the step on one line: `ticket via desk as case`
+    says: Mapping[str, str]  # whom it would reach and under which heading, as it is written: to, subject, title
+    outcome: str  # would be sent, then, else, passed over, wait …; and why, where no condition says it
     condition: Judged | None
 
 
@@ -155,12 +159,13 @@ def _steps(flow: Flow, scope: Scope, zone: ZoneInfo) -> tuple[StepTrace, ...]:
 def _step(flow: Flow, at: str, what: str, scope: Scope, *, waits: bool) -> StepTrace:
     node = flow.nodes[at]
     step = node.step
-    if what == step.action:
-        outcome = "done, and the next steps wait until it is delivered" if waits and node.blocks else "done"
-    elif what in ("then", "else") or what.startswith("wait"):
+    if step.action == "if":
+        outcome = what if what == "then" else "else" if step.otherwise else "passed over"
+    elif what == step.action:
+        outcome = "the run would end" if what == "stop" else "would be done" if step.via is None else "would be sent"
+        outcome += "; the next steps wait until it is delivered" if waits and node.blocks else ""
+    elif what.startswith("wait"):
         outcome = what
-    elif step.action == "if" and what == "if":
-        outcome = "else" if step.otherwise else "passed over"
     else:
         outcome = "passed over" if what == "if" else f"passed over: {what}"
     guard = step.condition
@@ -169,6 +174,8 @@ def _step(flow: Flow, at: str, what: str, scope: Scope, *, waits: bool) -> StepT
         number=at,
         action=step.action,
         at=step.at,
+        text=action_text(step),
+        says={key: template.text for key in _HEADINGS for template in [*templates_of(step.content.get(key))][:1]},
         outcome=outcome,
         condition=judged("if", guard, scope) if guard is not None and readable else None,
     )

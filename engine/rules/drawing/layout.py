@@ -19,7 +19,7 @@ _LANE = 14.0  # height of an arrow's lane between boxes
 _ROW = 18.0  # between two boxes of a layer
 _GAP = 110.0  # between two layers
 _PART = 36.0  # between two parts
-_ROUNDS = 6
+_ROUNDS = 7  # odd: the last one goes forward, so that what one box leads to stands together
 Point = tuple[float, float]
 
 
@@ -131,7 +131,9 @@ class _Part:
             place = {name: float(at) for layer in self._layers for at, name in enumerate(layer)}
             for layer in layers[1:]:
                 near = self._before if forward else self._behind
-                layer.sort(key=lambda name: median(place[other] for other in near[name]) if near[name] else place[name])
+                # What has no neighbour there keeps its place: its number says nothing beside theirs.
+                moved = iter(sorted((n for n in layer if near[n]), key=lambda name: median(place[other] for other in near[name])))
+                layer[:] = [next(moved) if near[name] else name for name in layer]
                 place |= {name: float(at) for at, name in enumerate(layer)}
 
     def _middles(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from engine.rules.drawing.forms import cut
 from engine.rules.drawing.layout import Point, lay_out
-from engine.rules.drawing.view import Arrow, Box, View
+from engine.rules.drawing.view import Box, View
 
 _LETTER = 6.65  # width of a letter, at 11 px of a monospaced font
 _SMALL = 6.05  # at 10 px
@@ -28,7 +28,7 @@ _STYLE = """
 text{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#24292f}
 .kind{fill:#6a737d}.name{font-weight:700}
 .way{fill:none;stroke:#8a929b;stroke-width:1.2}.head{fill:#8a929b}
-.label{font-size:10px;fill:#6a737d}
+.label{font-size:10px;fill:#6a737d;paint-order:stroke;stroke:Canvas;stroke-width:3px}
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.kind,.label{fill:#9aa4ae}.box{fill-opacity:.22}}
 """
 
@@ -47,8 +47,10 @@ def as_svg(view: View) -> str:
     labels: dict[tuple[str, str], list[str]] = {}
     for arrow in view.arrows:
         labels.setdefault((arrow.source, arrow.target), []).append(arrow.label)
-    for edge, way in layout.ways.items():
-        parts.append(_arrow(Arrow(source=edge[0], target=edge[1], label=", ".join(filter(None, labels[edge]))), way))
+    arrows = [(", ".join(filter(None, labels[edge])), way) for edge, way in layout.ways.items()]
+    parts += [_way(label, way) for label, way in arrows]
+    # Above the ways of other arrows; and once where several arrows end at one place.
+    parts += dict.fromkeys(_label(label, way) for label, way in arrows if label)
     parts += [_drawn(box, layout.places[box.id], sizes[box.id]) for box in view.boxes]
     return "\n".join([*parts, "</g>", "</svg>"])
 
@@ -83,20 +85,21 @@ def _drawn(box: Box, at: Point, size: Point) -> str:
     return "".join([*parts, "</g>"])
 
 
-def _arrow(arrow: Arrow, way: Sequence[Point]) -> str:
+def _way(label: str, way: Sequence[Point]) -> str:
     """Straight along its row, its lanes and its label, curved in the gaps between layers."""
     drawn = [f"M{way[0][0]:.1f},{way[0][1]:.1f}"]
     (before, _), (x, y) = way[-2:]
-    room = (len(arrow.label) * _SMALL + 14) * (1 if before < x else -1) if arrow.label else 0
+    room = (len(label) * _SMALL + 14) * (1 if before < x else -1) if label else 0
     for (x, y), (to_x, to_y) in pairwise([*way[:-1], (way[-1][0] - room, way[-1][1]), way[-1]]):
         if y == to_y:
             drawn.append(f"L{to_x:.1f},{to_y:.1f}")
         else:
             middle = (x + to_x) / 2
             drawn.append(f"C{middle:.1f},{y:.1f} {middle:.1f},{to_y:.1f} {to_x:.1f},{to_y:.1f}")
-    path = f'<path class="way" d="{" ".join(drawn)}" marker-end="url(#head)"/>'
-    if not arrow.label:
-        return path
-    x, y = way[-1]
-    anchor, x = ("end", x - 10) if room > 0 else ("start", x + 10)
-    return f'{path}<text class="label" text-anchor="{anchor}" x="{x:.1f}" y="{y - 4:.1f}">{escape(arrow.label)}</text>'
+    return f'<path class="way" d="{" ".join(drawn)}" marker-end="url(#head)"/>'
+
+
+def _label(label: str, way: Sequence[Point]) -> str:
+    (before, _), (x, y) = way[-2:]
+    anchor, x = ("end", x - 10) if before < x else ("start", x + 10)
+    return f'<text class="label" text-anchor="{anchor}" x="{x:.1f}" y="{y - 4:.1f}">{escape(label)}</text>'

@@ -6,8 +6,9 @@ are more than ``MOST`` automations, those that the same leads to and that lead t
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import networkx as nx
@@ -17,6 +18,7 @@ from engine.errors import UsageError
 
 MOST = 40  # automations that are shown one by one
 _LINES = 12  # of a box
+_NAMED = 28  # letters of a line with the names of several automations
 _QUIET = frozenset({"triggers", "selects", "asks"})  # what the boxes at both ends say already
 _NAMES = {"ends": "ends a wait", "is left out of": "left out of"}
 
@@ -48,7 +50,9 @@ def focused(graph: nx.DiGraph[str], focus: str) -> nx.DiGraph[str]:
     """What leads to a node and what it leads to. An event may be named without `event.`. Raises UsageError for an unknown node."""
     node = focus if focus in graph else f"event.{focus}"
     if node not in graph:
-        hint = did_you_mean(focus, [name for name, data in graph.nodes(data=True) if data["kind"] not in ("action", "condition")])
+        known = [name for name, data in graph.nodes(data=True) if data["kind"] not in ("action", "condition")]
+        named = [f"`{name}`" for name in known if name.partition(".")[2] == focus]
+        hint = f"did you mean {' or '.join(named)}?" if named else did_you_mean(focus, known)
         raise UsageError(f"there is no `{focus}` in this project's graph" + (f"; {hint}" if hint else ""))
     around = {node} | nx.ancestors(graph, node) | nx.descendants(graph, node)
     # An automation is shown whole.
@@ -60,10 +64,11 @@ def focused(graph: nx.DiGraph[str], focus: str) -> nx.DiGraph[str]:
     return found
 
 
-def view_of(graph: nx.DiGraph[str]) -> View:
+def view_of(graph: nx.DiGraph[str], most: int = MOST) -> View:
+    """``most``: of more automations than this, those around which the same stands are one box."""
     arrows = list(dict.fromkeys(_arrows(graph)))
     boxes = [box for name in graph if (box := _box(graph, name)) is not None]
-    if sum(box.kind == "automation" for box in boxes) > MOST:
+    if sum(box.kind == "automation" for box in boxes) > most:
         boxes, arrows = _collapsed(graph, boxes, arrows)
     return View(boxes=tuple(_clustered(boxes, arrows)), arrows=tuple(arrows))
 
@@ -148,7 +153,9 @@ def _collapsed(graph: nx.DiGraph[str], boxes: Iterable[Box], arrows: Iterable[Ar
         first = group[0]
         merged |= {box.id: first.id for box in group}
         if len(group) > 1:
-            found.append(Box(id=first.id, kind="automations", title=f"{len(group)} automations", lines=tuple(_counts(graph, group))))
+            found.append(
+                Box(id=first.id, kind="automations", title=f"{len(group)} automations", lines=(*_names(group), *_counts(graph, group)))
+            )
         elif first.kind == "cadence":
             lines = (f"audience {audiences[first.id]}", *first.lines) if first.id in audiences else first.lines
             found.append(Box(id=first.id, kind=first.kind, title=first.title, lines=lines, at=first.at))
@@ -160,6 +167,14 @@ def _collapsed(graph: nx.DiGraph[str], boxes: Iterable[Box], arrows: Iterable[Ar
         if arrow.source in merged and arrow.target in merged
     )
     return found, list(dict.fromkeys(kept))
+
+
+def _names(group: Sequence[Box]) -> Iterator[str]:
+    """The names of a group, as many as two lines hold."""
+    names = [box.title for box in group]
+    shown = next(n for n in range(len(names), 0, -1) if n == 1 or len(", ".join(names[:n])) <= 2 * _NAMED)
+    more = f", … {len(names) - shown} more" if shown < len(names) else ""
+    yield from textwrap.wrap(", ".join(names[:shown]) + more, _NAMED)
 
 
 def _counts(graph: nx.DiGraph[str], group: Iterable[Box]) -> Iterator[str]:

@@ -101,7 +101,41 @@ def test_what_a_rule_that_fires_does_is_shown_up_to_where_it_waits(project: Path
     found = rules(project, event("survey.nps.answered", contact={**ADA, "tier": "vip"}, answers={"score": 3}))
     assert [text for text, _, _ in decided(found["automation.rescue"])] == ["score <= 6", 'contact.tier == "vip"']
     steps = [(step["step"], step["action"], step["outcome"]) for step in found["automation.rescue"]["steps"]]
-    assert steps == [("0", "ticket", "done, and the next steps wait until it is delivered")]
+    assert steps == [("0", "ticket", "would be sent; the next steps wait until it is delivered")]
+
+
+def test_a_step_says_what_it_would_send_to_whom_and_that_nothing_is_sent(project: Path) -> None:
+    steps = """then:
+  - {ticket: {title: "{{ contact.name }}"}, as: case}
+  - {if: score > 2, then: [{stop: enough}], else: [{email: {to: cx@shop.test, subject: Low, body: Low}}, {wait: 90m}]}
+"""
+    text = PROJECT[: PROJECT.index("then:")] + steps + PROJECT[PROJECT.index("---\nautomation: thank") :]
+    (project / "sounding.yaml").write_text(text.replace(", as: case", ""), encoding="utf-8")
+    low = event("survey.nps.answered", contact={**ADA, "tier": "vip"}, answers={"score": 1})
+    lines = [line.partition("   sounding.yaml")[0] for line in run(project, low).stdout.splitlines()]
+    first = lines.index("  0 ticket via desk → would be sent")
+    assert lines[first : first + 7] == [
+        "  0 ticket via desk → would be sent",
+        "    title: {{ contact.name }}",
+        "  1 if → else",
+        "    if: score > 2 → does not hold, score is 1",
+        "  1/else/0 email via mail to cx@shop.test → would be sent",
+        "    to: cx@shop.test",
+        "    subject: Low",
+    ]
+    high = event("survey.nps.answered", contact={**ADA, "tier": "vip"}, answers={"score": 5})
+    assert "  1/then/0 stop: enough → the run would end" in run(project, high).stdout
+
+
+def test_instants_end_with_their_seconds_and_a_list_without_items_is_empty(project: Path) -> None:
+    text = PROJECT.replace("boxes: optional integer", "boxes: optional integer, tags: list of text")
+    text = text.replace('if: deal.title != ""', "if: \"'x' in event.tags\"")
+    (project / "sounding.yaml").write_text(text, encoding="utf-8")
+    one = event("order.delivered", contact=ADA, deal={"id": "d", "title": "Coat"}, tags=[])
+    shown = run(project, {**one, "time": "2026-03-02T09:00:00.123456Z"}).stdout
+    assert "event.tags is empty" in shown
+    assert "2026-03-02T09:00:00+00:00" in shown
+    assert "123456" not in shown
 
 
 def test_a_step_that_is_passed_over_says_why(project: Path) -> None:

@@ -65,9 +65,10 @@ def test_many_automations_behind_one_event_are_one_box_with_counts() -> None:
     view = view_of(rules(500, surveys=5))
     groups = [box for box in view.boxes if box.kind == "automations"]
     assert [box.title for box in groups] == ["100 automations"] * 5
-    assert groups[0].lines == ("66 × ticket", "34 × email")
+    assert groups[0].lines[-2:] == ("66 × ticket", "34 × email")
+    assert " ".join(groups[0].lines[:-2]) == "a0, a5, a10, a15, a20, a25, a30, a35, a40, a45, a50, a55, … 88 more"
     assert sum(int(box.title.split()[0]) for box in groups) == 500
-    assert sum(int(line.split()[0]) for box in groups for line in box.lines) == 500
+    assert sum(int(line.split()[0]) for box in groups for line in box.lines[-2:]) == 500
 
 
 def test_a_focus_shows_what_was_collapsed() -> None:
@@ -76,6 +77,38 @@ def test_a_focus_shows_what_was_collapsed() -> None:
     view = view_of(focused(graph, "automation.a7"))
     assert {box.id for box in view.boxes} == {"event.order.delivered", "cadence.c7", "survey.s7", "automation.a7"}
     assert sum(box.kind == "automation" for box in view_of(focused(graph, "survey.s7")).boxes) == 500 // 50 <= MOST
+
+
+def test_a_focus_shows_each_automation_however_many_there_are(tmp_path: Path) -> None:
+    survey = BRANCHES[: BRANCHES.index("automation: a")]
+    automations = "---\n".join(f"automation: a{n}\nwhen: survey.nps.answered\nthen: [{{stop: true}}]\n" for n in range(MOST + 1))
+    (tmp_path / "sounding.yaml").write_text(survey + automations, encoding="utf-8")
+    whole = CliRunner().invoke(cli, ["graph", str(tmp_path)]).output
+    assert (f"{MOST + 1} automations" in whole, "automation a7 " in whole) == (True, False)
+    for form in ("text", "svg", "mermaid", "dot"):
+        shown = CliRunner().invoke(cli, ["graph", str(tmp_path), "--focus", "survey.nps", "--format", form]).output
+        found = set(re.findall(r"\ba[0-9]+\b", shown))
+        assert {f"a{n}" for n in range(MOST + 1)} <= found, form
+
+
+def test_a_bare_name_is_answered_with_the_addresses_that_have_it() -> None:
+    with pytest.raises(UsageError, match=r"`a2` in this project's graph; did you mean `automation\.a2`\?"):
+        focused(rules(3), "a2")
+
+
+def test_what_one_box_leads_to_stands_together_also_where_some_of_it_leads_on() -> None:
+    sizes = dict.fromkeys(("s0", "s1", "s2", *(f"a{n}" for n in range(12)), "e"), (80.0, 40.0))
+    edges = [(f"s{n % 3}", f"a{n}") for n in range(12)] + [("a1", "e"), ("a5", "e"), ("a9", "e"), ("a11", "e")]
+    places = lay_out(sizes, edges).places
+    column = sorted((places[f"a{n}"][1], n % 3) for n in range(12))
+    assert len([1 for (_, one), (_, other) in pairwise(column) if one != other]) == 2
+
+
+def test_a_label_that_many_arrows_share_at_one_place_is_drawn_once_and_above_all_ways() -> None:
+    boxes = tuple(Box(id=name, kind="automation", title=name) for name in "abcd")
+    svg = as_svg(View(boxes=boxes, arrows=tuple(Arrow(source=name, target="d", label="emits") for name in "abc")))
+    assert svg.count(">emits</text>") == 1
+    assert svg.rindex('class="way"') < svg.index(">emits</text>")
 
 
 def test_an_event_is_found_by_its_own_name_and_an_unknown_address_by_the_nearest() -> None:
