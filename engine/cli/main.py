@@ -58,6 +58,8 @@ class _Verbs(click.Group):
 def cli(ctx: click.Context, project: Path | None) -> None:
     """Customer feedback as code: surveys, audiences, cadence and automations in YAML, proved, shipped and run."""
     ctx.obj = project
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":  # https://no-color.org
+        ctx.color = False
 
 
 def main() -> None:

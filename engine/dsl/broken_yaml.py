@@ -61,9 +61,8 @@ def _tokens(text: str, at: int) -> list[Any]:
     parser = CParser(text)
     try:
         while parser.check_token():
-            token = parser.get_token()
-            mark: Any = token.start_mark
-            if mark.index > at:
+            token: Any = parser.get_token()
+            if token.start_mark.index > at:
                 break
             if isinstance(token, (yaml.ScalarToken, *_OPENERS, *_CLOSERS)):
                 found.append(token)
