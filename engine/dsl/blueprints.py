@@ -155,10 +155,13 @@ def _values(use: Mapping, blueprint: Blueprint, findings: Findings, address: str
     if given is not None and not isinstance(given, Mapping):
         findings.error("SND103", "expected inputs, as {survey: nps_delivery}", given.span, address=address)
         return found
-    for name in blueprint.inputs:
-        if name not in found and (given is None or name not in given.entries):
-            holder = use.key_span("with") if given is not None else use.key_span("use")
-            findings.error("SND102", f"the blueprint `{blueprint.name}` needs `{name}`", holder, address=address)
+    missing = [name for name in blueprint.inputs if name not in found and (given is None or name not in given.entries)]
+    if missing and given is None:
+        needed = ", ".join(f"`{name}`" for name in missing)
+        findings.error("SND102", f"the blueprint `{blueprint.name}` needs `with`, and in it {needed}", use.first_key, address=address)
+        return found
+    for name in missing:
+        findings.error("SND102", f"the blueprint `{blueprint.name}` needs `{name}`", use.key_span("with"), address=address)
     return found
 
 

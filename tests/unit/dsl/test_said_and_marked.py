@@ -205,6 +205,7 @@ USE = "---\nautomation: r\nuse: recovery\nwith: {survey: nps, desk: desk}\n"
         (BLUEPRINT, USE, None),
         (BLUEPRINT, USE.replace("desk}", "desk, threshold: ⟦four⟧}"), "SND304"),
         (BLUEPRINT, USE.replace(", desk: desk", "").replace("with", "⟦with⟧"), "SND102"),
+        (BLUEPRINT, "---\n⟦automation⟧: r\nuse: recovery\n", "SND102"),
         (BLUEPRINT, USE.replace("recovery", "⟦recoverry⟧"), "SND201"),
         (BLUEPRINT, USE.replace("automation", "cadence").replace("recovery", "⟦recovery⟧"), "SND201"),
         (BLUEPRINT, USE + "⟦if⟧: score > 3\n", "SND101"),
