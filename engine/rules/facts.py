@@ -73,6 +73,11 @@ def missing(name: str, kind: Type, data: Mapping[str, Any]) -> list[Misfit]:
     ]
 
 
+def no_object(name: str, raw: object) -> Misfit:
+    """What an event carries as an object, and is none: whom or what it is about cannot be known."""
+    return Misfit(name, "object", type(raw).__name__, True)
+
+
 def _fit(kind: Type, value: Any) -> Any:
     match kind.kind:
         case "boolean":

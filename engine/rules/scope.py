@@ -14,7 +14,7 @@ from engine.dsl.expressions.meaning import NOW, ZONE
 from engine.model.definitions import Definitions, EventType, Question, Survey
 from engine.model.events import Event
 from engine.model.types import object_type
-from engine.rules.facts import Misfit, conform, hydrate, missing
+from engine.rules.facts import Misfit, conform, hydrate, missing, no_object
 from engine.rules.needs import Needs, absent, answered_survey, promised, roots
 from engine.rules.scoring import rate, sentiment
 
@@ -48,6 +48,8 @@ def alone(definitions: Definitions, kind: EventType, event: Event, zone: ZoneInf
         if isinstance(raw, Mapping):
             objects[name], wrong = conform(name, contract, raw)
             misfits += wrong
+        elif raw is not None:
+            misfits.append(no_object(name, raw))
     there = situation(definitions, kind, event.data, objects, event.time, zone)
     return Situation(there.scope, list(dict.fromkeys([*misfits, *there.misfits])))
 
@@ -83,6 +85,8 @@ def _answer(scope: dict[str, object], survey: Survey, data: Mapping[str, Any]) -
     misfits += [
         Misfit(f"answer.{name[:_LONGEST]}", f"a question of {survey.name}", "none", False) for name in given if name not in answers.fields
     ]
+    if raw is not None and not isinstance(raw, Mapping):
+        misfits.append(no_object("answers", raw))
     empty = {question.id: _EMPTY[question.type] for question in survey.questions if _may_be_empty(question) and question.show_if is None}
     read = {**empty, **hydrate(answers, values)}
     misfits += [m for m in missing("answer", answers, read) if m.path not in {w.path for w in misfits}]

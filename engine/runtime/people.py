@@ -16,7 +16,7 @@ from zlib import crc32
 from engine.model.definitions import Definitions
 from engine.model.events import Record
 from engine.model.types import object_type
-from engine.rules.facts import Misfit, conform
+from engine.rules.facts import Misfit, conform, no_object
 from engine.store.protocol import PARTITIONS, Transaction, Waiting
 
 
@@ -121,9 +121,10 @@ class People:
         merged: dict[str, tuple[Record | None, Record]] = {}
         for kind, contract in self._objects.items():
             raw = event.data.get(kind)
+            if raw is None:
+                continue
             if not isinstance(raw, Mapping):
-                if raw is not None:
-                    brought.misfits.append(Misfit(kind, "object", type(raw).__name__, False))
+                brought.misfits.append(no_object(kind, raw))
                 continue
             key = self._find(kind, row, raw)
             if key is None:

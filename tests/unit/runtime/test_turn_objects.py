@@ -125,6 +125,32 @@ async def test_an_object_without_an_id_quarantines_the_event(engine: Bench) -> N
     assert engine.outcome(odd).note == "deal.id must be text, but is nothing"
 
 
+@pytest.mark.parametrize("raw", ["c1", [1], 7, False, ""])
+@pytest.mark.parametrize("type_", ["order.delivered", "pigeon.arrived"])
+async def test_what_is_given_as_an_object_and_is_none_quarantines_the_event(engine: Bench, type_: str, raw: object) -> None:
+    odd = event(type_, {"contact": raw, "deal": {"id": "d", "title": "Coat"}})
+    await engine.turn(odd)
+    assert engine.outcome(odd).state is EventState.QUARANTINED
+    assert (engine.outcome(odd).note or "").startswith("contact must be object, but is ")
+    assert engine.objects("deal") == []
+
+
+@pytest.mark.parametrize("answers", ["score", [3]])
+async def test_answers_that_are_no_object_quarantine_the_event(engine: Bench, answers: object) -> None:
+    odd = event(
+        "survey.nps_delivery.answered", {"contact": {"id": "1", "name": "Ada"}, "deal": {"id": "d", "title": "Coat"}, "answers": answers}
+    )
+    await engine.turn(odd)
+    assert engine.outcome(odd).state is EventState.QUARANTINED
+    assert "answers must be object" in (engine.outcome(odd).note or "")
+
+
+async def test_an_object_that_is_sent_as_nothing_is_not_carried(engine: Bench) -> None:
+    plain = event("order.delivered", {"contact": None, "deal": {"id": "d", "title": "Coat"}})
+    await engine.turn(plain)
+    assert engine.outcome(plain).state is EventState.DECIDED
+
+
 async def test_an_event_of_an_unknown_type_is_harmless_and_its_objects_are_learned(engine: Bench) -> None:
     unknown = event("pigeon.arrived", {"contact": {"id": "1", "name": "Ada"}})
     await engine.turn(unknown)
