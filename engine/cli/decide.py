@@ -31,7 +31,7 @@ def command(project: Path, folder: Path | None, environment: str | None, file: A
 
     Either format is one JSON object a line. A line that is no event is named on stderr, and the exit code is 1 at the end.
     """
-    from engine.runtime.cloudevents import from_json
+    from engine.runtime.cloudevents import from_json, read_json
 
     definitions = checked(folder or project, environment)
     rules = RuleSet(definitions)
@@ -42,11 +42,8 @@ def command(project: Path, folder: Path | None, environment: str | None, file: A
         if not line.strip():
             continue
         try:
-            event = from_json(json.loads(line), now)
+            event = from_json(read_json(line, "it"), now)
             names = decide_event(rules, zone, event)
-        except (ValueError, RecursionError) as error:
-            click.echo(f"line {number}: no JSON: {error}", err=True)
-            failed = True
         except SoundingError as error:
             click.echo(f"line {number}: {error}", err=True)
             failed = True
@@ -56,11 +53,14 @@ def command(project: Path, folder: Path | None, environment: str | None, file: A
 
 
 def decide_event(rules: RuleSet, zone: ZoneInfo, event: Event) -> list[str]:
-    """The names of the automations that hold, in address order. Raises SoundingError where the data do not fit the contract."""
+    """The names of the automations that hold, in address order. Raises SoundingError where the data do not fit the contract.
+
+    An object that is not there is none of that: what is linked is not known without a store. What reads it does not hold.
+    """
     kind = rules.events.get(event.type)
     if kind is None:
         return []
     there = alone(rules.definitions, kind, event, zone)
     if there.refused and rules.candidates(event.type):
-        raise SoundingError("; ".join(dict.fromkeys(f"{m.path} must be {m.wanted}, but is {m.got}" for m in there.refused)))
+        raise SoundingError("; ".join(str(misfit) for misfit in there.refused))
     return [c.rule.name for c in rules.holding(event.type, there.scope) if isinstance(c.rule, Automation)]

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,26 +53,25 @@ def _code(what: str, format_: str) -> int:
 def _events(what: str, definitions: Definitions, format_: str) -> int:
     from engine.cli.explain_text import as_json, as_text
     from engine.rules.compile import RuleSet
-    from engine.rules.scope import alone
+    from engine.rules.scope import Situation, alone, lacking
     from engine.rules.trace import explain
-    from engine.runtime.cloudevents import from_json
+    from engine.runtime.cloudevents import from_json, read_json
 
     data = sys.stdin.buffer.read() if what == "-" else Path(what).read_bytes()
     rules, zone, now = RuleSet(definitions), ZoneInfo(definitions.project.timezone), SystemClock().now()
     failed, first = False, True
     for where, raw in _documents(data):
         try:
-            event = from_json(json.loads(raw) if isinstance(raw, str) else raw, now)
-        except (ValueError, RecursionError) as error:
-            click.echo(f"{where}no JSON: {error}", err=True)
-            failed = True
-            continue
+            event = from_json(read_json(raw, "it") if isinstance(raw, bytes) else raw, now)
         except SoundingError as error:
             click.echo(f"{where}{error}", err=True)
             failed = True
             continue
         kind = rules.events.get(event.type)
-        there = alone(definitions, kind, event, zone) if kind is not None else None
+        there = None
+        if kind is not None:
+            found = alone(definitions, kind, event, zone)
+            there = Situation(found.scope, [*lacking(definitions, kind, found.scope), *found.misfits])
         refused = there is not None and bool(there.refused) and bool(rules.candidates(event.type))
         traced = explain(rules, event.type, there, zone, time=event.time) if there is not None and not refused else ()
         if format_ == "json":
@@ -82,16 +82,19 @@ def _events(what: str, definitions: Definitions, format_: str) -> int:
     return int(failed)
 
 
-def _documents(data: bytes) -> Iterator[tuple[str, str | Mapping[str, Any]]]:
+def _documents(data: bytes) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
     """The events of a file: one, a list of them, or one a line; with words that say which one is meant."""
-    text = data.decode("utf-8-sig", "replace")
     try:
-        whole = json.loads(text)
+        json.loads(data.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-        yield from ((f"line {number}: ", line) for number, line in lines)
+        yield from ((f"line {number}: ", line) for number, line in enumerate(data.split(b"\n"), 1) if line.strip())
         return
+    from engine.runtime.cloudevents import MalformedEventError, read_json
+
+    whole = None
+    with suppress(MalformedEventError):  # said of the whole where it is read as an event
+        whole = read_json(data)
     if isinstance(whole, list):
         yield from ((f"event {number}: ", item) for number, item in enumerate(whole, 1))
     else:
-        yield "", whole
+        yield "", data

@@ -22,7 +22,7 @@ def as_text(event: Event, there: Situation | None, traced: Sequence[RuleTrace], 
         hint = did_you_mean(event.type, rules.events)
         lines.append(f"there is no event `{event.type}` in this project{f': {hint}' if hint else ''}")
         return "\n".join(lines)
-    lines += (f"{m.path} must be {m.wanted}, but is {m.got}{'' if m.required else ': taken as missing'}" for m in there.misfits)
+    lines += (f"{misfit}{'' if misfit.required else ': taken as missing'}" for misfit in there.misfits)
     if there.refused and not traced and rules.candidates(event.type):
         lines.append("so the event is quarantined, and nothing is decided")
     elif not traced:

@@ -11,27 +11,15 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from engine.dsl.expressions.codes import wrong_literal
 from engine.model.types import NUMBER, Type
+from engine.rules.misfits import LARGEST, UNSTORABLE, Misfit, given_as, wanted_as
 
 _SEPARATORS = re.compile(r"[\s().-]+")
 _CURRENCY = re.compile("[A-Z]{3}")
 _MISFIT = object()
-_LARGEST = 2**53
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database keeps these in text
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """A value that does not fit its field. The value itself may be personal, so it is not repeated."""
-
-    path: str  # contact.tier
-    wanted: str
-    got: str  # what kind of value it was
-    required: bool
 
 
 def conform(name: str, kind: Type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[Misfit]]:
@@ -50,7 +38,7 @@ def conform(name: str, kind: Type, raw: Mapping[str, Any]) -> tuple[dict[str, An
             continue
         fitted = _fit(wanted, str(value) if field == "id" and type(value) is int else value)
         if fitted is _MISFIT:
-            misfits.append(_misfit(f"{name}.{field}", wanted, value))
+            misfits.append(Misfit(f"{name}.{field}", wanted_as(wanted), given_as(wanted, value), not wanted.optional))
             if wanted.optional:
                 found[field] = None
         else:
@@ -58,24 +46,13 @@ def conform(name: str, kind: Type, raw: Mapping[str, Any]) -> tuple[dict[str, An
     return found, misfits
 
 
-def _misfit(path: str, kind: Type, value: object) -> Misfit:
-    if kind.range is not None and type(value) is int:  # of the right kind, so its kind explains nothing
-        return Misfit(path, f"{kind.required()} from {kind.range[0]} to {kind.range[1]}", "a number beyond that", not kind.optional)
-    return Misfit(path, str(kind.required()), type(value).__name__, not kind.optional)
-
-
 def missing(name: str, kind: Type, data: Mapping[str, Any]) -> list[Misfit]:
     """The required fields that ``data`` lacks. What validates reads them unguarded, so nothing is decided without them."""
     return [
-        Misfit(f"{name}.{field}", str(wanted), "nothing", True)
+        Misfit(f"{name}.{field}", wanted_as(wanted), "missing", True)
         for field, wanted in kind.fields.items()
         if not wanted.optional and field != "id" and data.get(field) is None
     ]
-
-
-def no_object(name: str, raw: object) -> Misfit:
-    """What an event carries as an object, and is none: whom or what it is about cannot be known."""
-    return Misfit(name, "object", type(raw).__name__, True)
 
 
 def _fit(kind: Type, value: Any) -> Any:
@@ -109,7 +86,7 @@ def _fit_number(kind: Type, value: Any) -> Any:
     if isinstance(value, float) and (kind.kind == "number" or not value.is_integer()):
         return value if kind.kind == "number" and math.isfinite(value) else _MISFIT
     whole = int(value)
-    low, high = kind.range or (-_LARGEST, _LARGEST)
+    low, high = kind.range or (-LARGEST, LARGEST)
     return whole if low <= whole <= high else _MISFIT
 
 
@@ -123,7 +100,7 @@ def _fit_money(kind: Type, value: Any) -> Any:
 
 
 def _fit_text(kind: str, value: Any) -> Any:
-    if not isinstance(value, str) or _UNSTORABLE.search(value):
+    if not isinstance(value, str) or UNSTORABLE.search(value):
         return _MISFIT
     text = value if value.isascii() else unicodedata.normalize("NFC", value)
     match kind:

@@ -32,6 +32,16 @@ def promised(definitions: Definitions, event: EventType) -> Needs:
     return frozenset(definitions.project.objects) - (perhaps - set(event.objects))
 
 
+def carried(definitions: Definitions, event: EventType) -> Needs:
+    """The objects that an event from outside has to bring, or is linked to: no rule may run as though it were about nothing."""
+    survey = answered_survey(definitions, event.name)
+    if survey is not None:
+        named = _NONE if survey.open or survey.anonymous else frozenset({"contact"})
+    else:
+        named = _NONE if event.name.startswith(("survey.", "metric.")) else frozenset(event.objects)
+    return named & definitions.project.objects.keys()
+
+
 def absent(needs: Needs, scope: Mapping[str, object]) -> str | None:
     """The reason why a rule that needs these objects is passed over; None where all of them are linked."""
     missing = sorted(need for need in needs if scope.get(need) is None)

@@ -14,8 +14,9 @@ from engine.dsl.expressions.meaning import NOW, ZONE
 from engine.model.definitions import Definitions, EventType, Question, Survey
 from engine.model.events import Event
 from engine.model.types import object_type
-from engine.rules.facts import Misfit, conform, hydrate, missing, no_object
-from engine.rules.needs import Needs, absent, answered_survey, promised, roots
+from engine.rules.facts import conform, hydrate, missing
+from engine.rules.misfits import Misfit, absent_object, no_object
+from engine.rules.needs import Needs, absent, answered_survey, carried, promised, roots
 from engine.rules.scoring import rate, sentiment
 
 # What it means that a question was shown and left empty: no option, no consent. A hidden one has no answer at all.
@@ -51,7 +52,8 @@ def alone(definitions: Definitions, kind: EventType, event: Event, zone: ZoneInf
         elif raw is not None:
             misfits.append(no_object(name, raw))
     there = situation(definitions, kind, event.data, objects, event.time, zone)
-    return Situation(there.scope, list(dict.fromkeys([*misfits, *there.misfits])))
+    said = {misfit.path for misfit in misfits}
+    return Situation(there.scope, [*misfits, *(misfit for misfit in there.misfits if misfit.path not in said)])
 
 
 def situation(
@@ -75,6 +77,11 @@ def situation(
         if not any(misfit.required for misfit in misfits):
             _leave_empty(scope, survey, promised(definitions, kind))
     return Situation(scope, misfits)
+
+
+def lacking(definitions: Definitions, kind: EventType, scope: Mapping[str, object]) -> list[Misfit]:
+    """The objects without which the event is none: those that its declaration names, and who answered where that is known."""
+    return [absent_object(name) for name in sorted(carried(definitions, kind)) if scope.get(name) is None]
 
 
 def _answer(scope: dict[str, object], survey: Survey, data: Mapping[str, Any]) -> list[Misfit]:

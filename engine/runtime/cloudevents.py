@@ -39,22 +39,23 @@ def decode(body: bytes, content_type: str, headers: Mapping[str, str], now: dt.d
     """
     media = content_type.split(";", 1)[0].strip().lower()
     if media == BATCH:
-        batch = _json(body)
+        batch = read_json(body)
         if not isinstance(batch, list):
             raise MalformedEventError("a batch is a JSON array of events")
         return [from_json(item, now, f"event {number}: ") for number, item in enumerate(batch, 1)]
     if media == STRUCTURED:
-        return [from_json(_json(body), now)]
+        return [from_json(read_json(body), now)]
     if "ce-specversion" in headers or "ce-id" in headers or "ce-type" in headers:
         if media not in ("application/json", "") and not media.endswith("+json"):
             raise UnsupportedMediaError(f"the data of an event are JSON; {media} is not understood")
         attributes: dict[str, Any] = {name[3:]: _header(value) for name, value in headers.items() if name.startswith("ce-")}
-        attributes["data"] = _json(body) if body else None
+        attributes["data"] = read_json(body) if body else None
         return [from_json(attributes, now)]
     raise UnsupportedMediaError(f"send {STRUCTURED}, {BATCH}, or application/json with ce- headers; got {media or 'no content type'}")
 
 
-def _json(body: bytes) -> Any:
+def read_json(body: bytes, what: str = "the body") -> Any:
+    """The value behind the bytes, which are ``what`` in an error. Raises MalformedEventError, also for what no store can keep."""
     try:
         # Decoded here: left to itself, `json` lets half a surrogate pair through, which no store can keep.
         text = body.decode("utf-8-sig")
@@ -62,14 +63,14 @@ def _json(body: bytes) -> Any:
         if _SURROGATE.search(text):
             json.dumps(found, ensure_ascii=False).encode()
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
-        raise MalformedEventError(f"the body is no JSON in UTF-8: {error.reason}") from error
+        raise MalformedEventError(f"{what} is no JSON in UTF-8: {error.reason}") from error
     except RecursionError as error:
-        raise MalformedEventError("the body is nested too deeply") from error
+        raise MalformedEventError(f"{what} is nested too deeply") from error
     except json.JSONDecodeError as error:
-        raise MalformedEventError(f"the body is no JSON: {error}") from error
+        raise MalformedEventError(f"{what} is no JSON: {error}") from error
     except ValueError as error:
         reason = "a number in it has too many digits" if "digits" in str(error) else str(error)
-        raise MalformedEventError(f"the body is no JSON: {reason}") from error
+        raise MalformedEventError(f"{what} is no JSON: {reason}") from error
     return found
 
 

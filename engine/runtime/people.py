@@ -16,7 +16,8 @@ from zlib import crc32
 from engine.model.definitions import Definitions
 from engine.model.events import Record
 from engine.model.types import object_type
-from engine.rules.facts import Misfit, conform, no_object
+from engine.rules.facts import conform
+from engine.rules.misfits import Misfit, no_object
 from engine.store.protocol import PARTITIONS, Transaction, Waiting
 
 
@@ -128,7 +129,7 @@ class People:
                 continue
             key = self._find(kind, row, raw)
             if key is None:
-                brought.misfits.append(Misfit(f"{kind}.id", "text", "nothing", True))
+                brought.misfits.append(Misfit(f"{kind}.id", "text", "missing", True))
                 continue
             fields, misfits = conform(kind, contract, raw)
             brought.misfits += misfits

@@ -18,7 +18,7 @@ from engine.model.events import Record
 from engine.model.feedback import InvitationState
 from engine.model.runs import Due, Happening
 from engine.rules.decide import Ask, Begin, Cancel, Decision, decide
-from engine.rules.scope import situation
+from engine.rules.scope import lacking, situation
 from engine.runtime.effects import Batch, Case, cancel, carry_out, cause_of, in_sight, invite, own_event, tell_asker
 from engine.runtime.gather import Work, gather
 from engine.runtime.people import Brought, People, part_of
@@ -229,10 +229,11 @@ def _decide_one(version: Version, row: Waiting, work: Work, now: dt.datetime) ->
         return
     own = {"changed": brought.changed.get(kind.objects[0], [])} if "changed" in kind.fields else {}
     there = situation(version.definitions, kind, {**event.data, **own}, in_sight(kind, records), now, version.zone)
-    if there.refused and version.rules.candidates(event.type):
+    refused = [*lacking(version.definitions, kind, there.scope), *there.refused]
+    if refused and version.rules.candidates(event.type):
         # Taken as a whole or not at all: what is merged now would be no change any more when the event is replayed.
         known = contact is not None and people.record("contact", contact) is not None
-        batch.settled.append(_quarantined(row, there.refused, contact if known else None))
+        batch.settled.append(_quarantined(row, refused, contact if known else None))
         return
     people.keep(brought)
     _derive(row, kind, brought, batch)
@@ -258,8 +259,8 @@ def _decide_one(version: Version, row: Waiting, work: Work, now: dt.datetime) ->
         trace["skipped"] = skipped
     misfits = brought.misfits + there.misfits
     if misfits:
-        trace["misfits"] = [f"{m.path} is no {m.wanted}" for m in misfits]
-    batch.noted.update((event.type, f"read as missing: {m.path} must be {m.wanted}, but is {m.got}") for m in misfits)
+        trace["misfits"] = [str(misfit) for misfit in misfits]
+    batch.noted.update((event.type, f"read as missing: {misfit}") for misfit in misfits)
     batch.noted.update((address, why) for address, why in skipped.items() if _is_worth_noting(address, why))
     batch.settled.append(Settled(seq=row.seq, state=EventState.DECIDED, contact=contact, trace=trace))
 
@@ -286,7 +287,7 @@ def _named(rows: Sequence[Waiting], settled: Sequence[Settled]) -> list[Quaranti
 
 
 def _quarantined(row: Waiting, misfits: Sequence[Any], contact: str | None) -> Settled:
-    note = "; ".join(f"{m.path} must be {m.wanted}, but is {m.got}" for m in misfits if m.required)
+    note = "; ".join(str(misfit) for misfit in misfits if misfit.required)
     return Settled(seq=row.seq, state=EventState.QUARANTINED, contact=contact, note=note)
 
 

@@ -93,7 +93,7 @@ async def test_data_that_do_not_fit_are_acknowledged_and_kept_aside(daemon: Daem
     assert (await daemon.send(odd))[0] == 202
     await daemon.quiet()
     (row,) = stored.rows(daemon.store, "SELECT state, note FROM event WHERE id = 'odd'")
-    assert (row["state"], row["note"]) == (2, "deal.title must be text, but is int")
+    assert (row["state"], row["note"]) == (2, "deal.title must be text, but is a number")
 
 
 # -- refused --------------------------------------------------------------------------------------------------------------

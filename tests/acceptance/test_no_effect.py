@@ -38,6 +38,6 @@ async def test_a_quarantined_event_is_named_in_the_log_with_the_reason(tmp_path:
         await made.daemon.quiet()
         (said,) = [line for line in made.daemon.log.splitlines() if "quarantined" in line]
         assert "id=a1" in said
-        assert 'reason="answer.score must be integer from 0 to 10, but is a number beyond that"' in said
+        assert 'reason="answer.score must be a whole number from 0 to 10, but is larger"' in said
         async with made.daemon.http.get(made.daemon.admin + "/metrics") as response:
             assert 'sounding_events_total{what="quarantined"} 1.0' in await response.text()

@@ -164,22 +164,28 @@ def test_empty_lines_count_for_nothing(shop: Path) -> None:
     ("line", "says"),
     [
         (b"{no json}\n", "no JSON"),
-        (b"\xff\xfe\n", "no JSON"),
+        (b"\xff\xfe\n", "no JSON in UTF-8: invalid start byte"),
         (b"[1, 2]\n", "an event is a JSON object"),
-        (b"[" * 100_000 + b"\n", "no JSON"),
+        (b"[" * 100_000 + b"\n", "nested too deeply"),
+        (delivered("x", boxes=float("nan")), "NaN is no JSON number"),
+        (delivered("x", boxes=float("inf")), "Infinity is no JSON number"),
+        (json.dumps(delivered("x")).replace('"x"', '"\\ud800"').encode() + b"\n", "no JSON in UTF-8"),
         ({"id": "x"}, "`specversion` must be"),
         ({**delivered("x"), "id": ""}, "`id` is missing"),
         ({**delivered("x"), "type": 5}, "`type` is missing"),
         ({**delivered("x"), "time": "yesterday"}, "`time` must be an instant"),
         ({**delivered("x"), "data": [1]}, "`data` must be a JSON object"),
-        (delivered("x", contact={"id": "c1", "name": "Ada", "tier": "gold"}), "contact.tier must be [standard, vip], but is str"),
-        (delivered("x", contact={"id": "c1", "tier": "vip"}), "contact.name must be text, but is nothing"),
-        (delivered("x", contact="c1"), "contact must be object, but is str"),
-        (delivered("x", deal=[1]), "deal must be object, but is list"),
-        (event("x", "survey.nps.answered", contact=ADA, answers=[3]), "answers must be object, but is list"),
-        (delivered("x", warehouse=5), "event.warehouse must be text, but is int"),
-        (answered("x", score="3"), "answer.score must be integer, but is str"),
-        (answered("x"), "answer.score must be integer, but is nothing"),
+        (
+            delivered("x", contact={"id": "c1", "name": "Ada", "tier": "gold"}),
+            "contact.tier must be one of standard, vip, but is another text",
+        ),
+        (delivered("x", contact={"id": "c1", "tier": "vip"}), "contact.name must be text, but is missing"),
+        (delivered("x", contact="c1"), "contact must be an object, but is text"),
+        (delivered("x", deal=[1]), "deal must be an object, but is a list"),
+        (event("x", "survey.nps.answered", contact=ADA, answers=[3]), "answers must be an object, but is a list"),
+        (delivered("x", warehouse=5), "event.warehouse must be text, but is a number"),
+        (answered("x", score="3"), "answer.score must be a whole number from 0 to 10, but is text"),
+        (answered("x"), "answer.score must be a whole number from 0 to 10, but is missing"),
     ],
 )
 def test_a_line_that_is_no_event_goes_to_stderr_and_the_rest_is_decided(shop: Path, line: object, says: str) -> None:
@@ -190,7 +196,7 @@ def test_a_line_that_is_no_event_goes_to_stderr_and_the_rest_is_decided(shop: Pa
     assert says in result.stderr
 
 
-@pytest.mark.parametrize("mrr", ["x", True, 1e400, 10**400, [1], {"a": 1}])
+@pytest.mark.parametrize("mrr", ["x", True, 10**400, [1], {"a": 1}])
 def test_a_misfit_in_an_optional_field_is_a_missing_value(shop: Path, mrr: object) -> None:
     line = json.dumps(delivered("1", contact={**ADA, "mrr": mrr})).encode() + b"\n"
     assert decide(shop, line).return_value == 0

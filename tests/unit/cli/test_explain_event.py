@@ -169,7 +169,30 @@ def test_a_cadence_that_takes_back_says_so(project: Path) -> None:
 
 
 def test_a_rule_that_reads_what_is_not_linked_says_so(project: Path) -> None:
-    assert rules(project, event("order.delivered", contact=ADA))["automation.late"]["reason"] == "no deal"
+    assert rules(project, event("order.delivered", deal={"id": "d", "title": "Coat"}))["cadence.after_delivery"]["reason"] == "no contact"
+
+
+def test_an_event_without_the_object_that_it_is_declared_with_is_quarantined(project: Path) -> None:
+    text = run(project, event("order.delivered", contact=ADA)).stdout
+    assert "deal must be an object, but is missing\nso the event is quarantined" in text
+
+
+@pytest.mark.parametrize("id_", ["\\ud800", "a\\udfffb"])
+@pytest.mark.parametrize("as_", ["text", "json"])
+def test_half_a_surrogate_pair_is_no_event_and_what_follows_is_explained(project: Path, id_: str, as_: str) -> None:
+    odd = json.dumps(event("deal.lost")).replace('"e1"', f'"{id_}"')
+    (project / "events.jsonl").write_text(f"{odd}\n{json.dumps(event('deal.lost'))}\n", encoding="ascii")
+    found = CliRunner().invoke(command, ["-C", str(project), str(project / "events.jsonl"), "--format", as_], standalone_mode=False)
+    assert (found.exception, found.return_value) == (None, 1)
+    assert found.stderr.startswith("line 1: it is no JSON in UTF-8")
+    assert "deal.lost" in found.stdout
+
+
+def test_an_event_that_is_the_whole_file_is_refused_as_a_whole(project: Path) -> None:
+    odd = json.dumps(event("deal.lost"), indent=2).replace('"e1"', "NaN")
+    (project / "events.jsonl").write_text(odd, encoding="ascii")
+    found = CliRunner().invoke(command, ["-C", str(project), str(project / "events.jsonl")], standalone_mode=False)
+    assert (found.return_value, found.stderr) == (1, "it is no JSON: NaN is no JSON number\n")
 
 
 def test_a_person_reads_the_rule_its_place_the_values_and_the_verdict(project: Path) -> None:
@@ -189,7 +212,7 @@ def test_an_event_that_nobody_declared_or_waits_for_and_one_that_does_not_fit(pr
     texts = run(project, event("oder.delivered"), event("deal.lost"), event("order.delivered", contact={**ADA, "tier": "gold"})).stdout
     assert "did you mean `order.delivered`?" in texts
     assert "no rule waits for it" in texts
-    assert "contact.tier must be [standard, vip], but is str" in texts
+    assert "contact.tier must be one of standard, vip, but is another text" in texts
     assert "so the event is quarantined, and nothing is decided" in texts
 
 

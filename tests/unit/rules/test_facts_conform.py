@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.model.types import Type, object_type
-from engine.rules.facts import Misfit, conform, hydrate, missing
+from engine.rules.facts import conform, hydrate, missing
+from engine.rules.misfits import Misfit
 
 KINDS = ["text", "integer", "number", "boolean", "date", "datetime", "email", "phone", "language", "country", "timezone"]
 TIER = Type("one_of", options=("standard", "vip", "café"))
@@ -110,7 +111,10 @@ def test_what_does_not_fit_is_a_misfit(field: str, value: object) -> None:
 def test_a_misfit_in_an_optional_field_is_a_missing_value_and_in_a_required_one_refuses() -> None:
     found, misfits = conform("contact", CONTACT, {"maybe_integer": "5", "integer": "5", "text": "Ada"})
     assert found == {"maybe_integer": None, "text": "Ada"}
-    assert misfits == [Misfit("contact.integer", "integer", "str", True), Misfit("contact.maybe_integer", "integer", "str", False)]
+    assert misfits == [
+        Misfit("contact.integer", "a whole number", "text", True),
+        Misfit("contact.maybe_integer", "a whole number", "text", False),
+    ]
 
 
 def test_a_misfit_does_not_repeat_the_value() -> None:
@@ -125,7 +129,7 @@ def test_what_the_contract_does_not_declare_is_left_out_and_what_is_absent_is_no
 
 def test_required_fields_that_are_not_there_are_missing() -> None:
     kind = object_type({"id": Type("text"), "name": Type("text"), "role": Type("text", optional=True), "age": Type("integer")})
-    assert missing("contact", kind, {"name": "Ada", "age": None}) == [Misfit("contact.age", "integer", "nothing", True)]
+    assert missing("contact", kind, {"name": "Ada", "age": None}) == [Misfit("contact.age", "a whole number", "missing", True)]
 
 
 def test_dates_and_instants_are_such_where_expressions_read_them() -> None:
@@ -162,3 +166,26 @@ def test_any_json_is_judged_and_what_is_kept_stays_as_it_is(raw: dict[str, objec
     json.dumps(found, allow_nan=False).encode()
     assert all(unicodedata.is_normalized("NFC", value) for value in found.values() if isinstance(value, str))
     hydrate(CONTACT, found)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("score", 11, "a whole number from 0 to 10, but is larger"),
+        ("score", -1, "a whole number from 0 to 10, but is smaller"),
+        ("score", 4.5, "a whole number from 0 to 10, but is a fraction"),
+        ("number", float("nan"), "a number, but is no finite number"),
+        ("number", 10**400, "a number, but is larger"),
+        ("integer", True, "a whole number, but is true or false"),
+        ("tier", "gold", "one of standard, vip, café, but is another text"),
+        ("text", "a\x00b", "text, but is text with characters that cannot be stored"),
+        ("text", None, "text, but is missing"),
+        ("email", "ada", "an e-mail address, but is another text"),
+        ("tags", [1], "a list, each of it text, but is a list with something else in it"),
+        ("rubles", {"amount": 5, "currency": "USD"}, "an amount of money in RUB, but is an object with other fields"),
+    ],
+)
+def test_a_misfit_says_in_what_the_value_is_another_one(field: str, value: object, said: str) -> None:
+    kind = object_type({**FIELDS, "score": Type("integer", range=(0, 10))})
+    _, (misfit,) = conform("contact", kind, {field: value})
+    assert str(misfit) == f"contact.{field} must be {said}"

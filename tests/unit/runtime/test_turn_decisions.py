@@ -164,9 +164,11 @@ async def test_a_step_that_reads_or_changes_what_is_not_linked_is_passed_over_wi
         assert [row.origin for row in await engine.deliveries() if "won" in row.origin] == ["automation.won/1"]
 
 
-async def test_a_text_that_copes_with_what_is_missing_is_said_of_what_is_not_linked(engine: Bench) -> None:
-    await engine.turn(event("help.wanted", {"topic": "size"}))
-    assert [item.delivery.origin for item in await engine.claim("desk")] == ["automation.help/0"]
+async def test_a_text_that_copes_with_what_is_missing_is_said_of_what_is_not_linked(tmp_path: Path) -> None:
+    unlinked = {"help.wanted: {object: contact, topic: text}": "help.wanted: {topic: text}"}
+    async with bench(tmp_path, small_project.definitions(unlinked)) as engine:
+        await engine.turn(event("help.wanted", {"topic": "size"}))
+        assert [item.delivery.origin for item in await engine.claim("desk")] == ["automation.help/0"]
 
 
 async def test_a_step_whose_guard_does_not_hold_says_so(tmp_path: Path) -> None:
@@ -204,11 +206,12 @@ async def test_a_step_behind_an_update_looks_at_what_was_updated(tmp_path: Path)
 async def test_a_cadence_that_reads_what_is_not_linked_asks_nobody(tmp_path: Path, then: str) -> None:
     condition = 'if: event.warehouse|default("") != "test"\n'
     changes = {condition: then if "invite" in then else f'if: deal.title != "Coat"\n{then}'}
+    changes["audience: buyers\nwhen: order.delivered\n"] = "audience: buyers\nwhen: survey.nps_delivery.expired\n"
     if "invite" in then:
         about = 'template: about_the_deal\nsubject: Hello\ntext: "{{ deal.title|lower }} {{ link }}"\n---\n'
         changes["template: thank_you\n"] = about + "template: thank_you\n"
     async with bench(tmp_path, small_project.definitions(changes)) as engine:
-        bare = event("order.delivered", {"contact": ADA})
+        bare = event("survey.nps_delivery.expired", {"contact": ADA})
         assert await engine.turn(bare) == 0
         assert engine.outcome(bare).trace["skipped"] == {"cadence.after_delivery": "no deal"}
 

@@ -42,7 +42,7 @@ async def test_a_turn_says_which_events_were_quarantined_and_why(engine: Bench) 
     await engine.accept(event("help.wanted", {"contact": ADA, "topic": 7}, id="h1"), event("help.wanted", {"contact": ADA, "topic": "x"}))
     report = await engine.store.write(lambda tx: run_turn(tx, engine.versions, engine.clock.now()))
     assert [(one.type, one.source, one.id, one.why) for one in report.quarantined] == [
-        ("help.wanted", "shop", "h1", "event.topic must be text, but is int")
+        ("help.wanted", "shop", "h1", "event.topic must be text, but is a number")
     ]
 
 
@@ -55,16 +55,10 @@ async def test_an_invitation_for_nobody_is_counted_with_its_cadence_and_the_reas
 async def test_data_that_are_read_as_missing_are_counted_with_the_field(engine: Bench) -> None:
     await engine.turn(event("order.delivered", {"contact": {**ADA, "email": "a@x, b@x"}, "deal": {**COAT, "amount": "much"}}))
     assert await noted(engine) == {
-        ("order.delivered", "read as missing: contact.email must be email, but is str"): 1,
-        ("order.delivered", "read as missing: deal.amount must be number, but is str"): 1,
+        ("order.delivered", "read as missing: contact.email must be an e-mail address, but is another text"): 1,
+        ("order.delivered", "read as missing: deal.amount must be a number, but is text"): 1,
         ("cadence.after_delivery", "no address for mail"): 1,
     }
-
-
-async def test_an_object_that_is_none_is_counted(engine: Bench) -> None:
-    await engine.turn(event("order.delivered", {"contact": "c1", "deal": COAT}))
-    found = await noted(engine)
-    assert found["order.delivered", "read as missing: contact must be object, but is str"] == 1
 
 
 async def test_an_answer_to_a_question_that_is_not_asked_is_counted(engine: Bench) -> None:

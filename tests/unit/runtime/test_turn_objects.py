@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import small_project
 from bench import NOON, Bench, bench, event
 
+from engine.dsl.contract import survey_event
+from engine.rules.needs import carried
 from engine.store.protocol import EventState
 
 HOUR = dt.timedelta(hours=1)
@@ -91,14 +95,17 @@ async def test_a_misfit_in_an_optional_field_becomes_none_and_is_recorded(engine
     await engine.turn(odd)
     assert engine.objects("contact") == [{"id": "1", "name": "Ada"}]
     assert engine.outcome(odd).state is EventState.DECIDED
-    assert engine.outcome(odd).trace["misfits"] == ["contact.email is no email", "contact.tier is no [standard, vip]"]
+    assert engine.outcome(odd).trace["misfits"] == [
+        "contact.email must be an e-mail address, but is a number",
+        "contact.tier must be one of standard, vip, but is another text",
+    ]
 
 
 async def test_a_misfit_in_a_required_field_quarantines_the_event_and_nothing_of_it_is_merged(engine: Bench) -> None:
     odd = event("order.delivered", {"contact": {"id": "1", "email": "ada@example.test"}, "deal": {"id": "d", "title": 7}})
     await engine.turn(odd)
     assert engine.outcome(odd).state is EventState.QUARANTINED
-    assert engine.outcome(odd).note == "deal.title must be text, but is int"
+    assert engine.outcome(odd).note == "deal.title must be text, but is a number"
     assert (engine.objects("contact"), engine.objects("deal"), await engine.deliveries()) == ([], [], [])
 
 
@@ -106,7 +113,7 @@ async def test_a_missing_required_field_quarantines_the_event_and_nothing_of_it_
     odd = event("help.wanted", {"contact": {"id": "1", "email": "ada@example.test"}})
     await engine.turn(odd)
     assert engine.outcome(odd).state is EventState.QUARANTINED
-    assert engine.outcome(odd).note == "event.topic must be text, but is nothing"
+    assert engine.outcome(odd).note == "event.topic must be text, but is missing"
     assert (engine.objects("contact"), await engine.deliveries()) == ([], [])
 
 
@@ -122,7 +129,7 @@ async def test_a_quarantined_event_changes_nothing_that_is_stored_and_derives_no
 async def test_an_object_without_an_id_quarantines_the_event(engine: Bench) -> None:
     odd = event("order.delivered", {"contact": {"id": "1"}, "deal": {"title": "Coat"}})
     await engine.turn(odd)
-    assert engine.outcome(odd).note == "deal.id must be text, but is nothing"
+    assert engine.outcome(odd).note == "deal.id must be text, but is missing"
 
 
 @pytest.mark.parametrize("raw", ["c1", [1], 7, False, ""])
@@ -131,7 +138,7 @@ async def test_what_is_given_as_an_object_and_is_none_quarantines_the_event(engi
     odd = event(type_, {"contact": raw, "deal": {"id": "d", "title": "Coat"}})
     await engine.turn(odd)
     assert engine.outcome(odd).state is EventState.QUARANTINED
-    assert (engine.outcome(odd).note or "").startswith("contact must be object, but is ")
+    assert (engine.outcome(odd).note or "").startswith("contact must be an object, but is ")
     assert engine.objects("deal") == []
 
 
@@ -142,7 +149,44 @@ async def test_answers_that_are_no_object_quarantine_the_event(engine: Bench, an
     )
     await engine.turn(odd)
     assert engine.outcome(odd).state is EventState.QUARANTINED
-    assert "answers must be object" in (engine.outcome(odd).note or "")
+    assert "answers must be an object" in (engine.outcome(odd).note or "")
+
+
+COAT, ADA = {"id": "d", "title": "Coat"}, {"id": "1", "name": "Ada"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "lacks"),
+    [
+        ("order.delivered", {"contact": ADA}, "deal"),
+        ("order.delivered", {"contact": ADA, "deal": None}, "deal"),
+        ("visit.ended", {}, "contact"),
+        ("deal.won", {"contact": ADA}, "deal"),
+        ("survey.nps_delivery.answered", {"deal": COAT, "answers": {"score": 3}}, "contact"),
+    ],
+)
+async def test_an_event_without_an_object_that_it_has_to_carry_is_quarantined(
+    engine: Bench, type_: str, data: dict[str, object], lacks: str
+) -> None:
+    odd = event(type_, data)
+    await engine.turn(odd)
+    assert engine.outcome(odd).state is EventState.QUARANTINED
+    assert engine.outcome(odd).note == f"{lacks} must be an object, but is missing"
+    assert (await engine.deliveries(), engine.objects("contact")) == ([], [])
+
+
+def test_an_answer_needs_nobody_where_the_survey_may_know_nobody() -> None:
+    project, answered = small_project.definitions(), survey_event("nps_delivery", "answered", "deal")
+    plain = project.surveys["nps_delivery"]
+    kinds = (plain, replace(plain, open=True), replace(plain, anonymous=True))
+    needed = [carried(replace(project, surveys={**project.surveys, plain.name: survey}), answered) for survey in kinds]
+    assert needed == [{"contact"}, set(), set()]
+
+
+async def test_the_contact_to_which_an_object_is_linked_need_not_be_there(engine: Bench) -> None:
+    unlinked = event("order.delivered", {"deal": COAT})
+    await engine.turn(unlinked)
+    assert engine.outcome(unlinked).trace["skipped"] == {"cadence.after_delivery": "no contact"}
 
 
 async def test_an_object_that_is_sent_as_nothing_is_not_carried(engine: Bench) -> None:
