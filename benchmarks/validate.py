@@ -138,14 +138,15 @@ def _against_peer(folder: Path, project: Path, ours: float) -> Mapping[str, obje
         return {"peer": "check-jsonschema is not installed"}
     schema = folder / "schema.json"
     schema.write_bytes(subprocess.run([sys.executable, "-m", "engine", "schema"], capture_output=True, check=True).stdout)
-    sample = _documents_of(_sampled(project), folder / "sample")
+    sampled = _sampled(project)
+    sample = _documents_of(sampled, folder / "sample")
     command = [sys.executable, "-m", PEER, "--schemafile", str(schema)]
     base = _run([*command, sample[0]], ends=[0])  # its start does not count
     run = _run([*command, *sample], ends=[0])
-    theirs = SAMPLE / (run.cpu - base.cpu)
+    theirs = len(sampled) / (run.cpu - base.cpu)
     return {
         "peer": "check-jsonschema",
-        "peer_sample": SAMPLE,
+        "peer_sample": len(sampled),
         "peer_files_per_second": round(theirs),
         "ratio_to_peer": round(ours / theirs, 1),
     }
@@ -154,7 +155,7 @@ def _against_peer(folder: Path, project: Path, ours: float) -> Mapping[str, obje
 def _sampled(project: Path) -> Sequence[Path]:
     """As many files of each folder as it has of all."""
     files = sorted(path for path in project.rglob("*.yaml") if path.parent != project)
-    return files[:: len(files) // SAMPLE][:SAMPLE]
+    return files[:: max(len(files) // SAMPLE, 1)][:SAMPLE]
 
 
 def _documents_of(files: Sequence[Path], folder: Path) -> Sequence[str]:
