@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -32,6 +33,7 @@ from engine.web.server import is_loopback
 _PORT = re.compile(r":[0-9]*$")
 _TROUBLE = (DeliveryState.UNKNOWN, DeliveryState.DEAD)
 _NOTED = 50  # of what came to nothing, the most frequent
+_SHOWN = 10  # deliveries on their way
 _COUNTED = 10_000  # newest dropped deliveries that the reasons are counted over
 _BREAKER = {"closed": 0, "half-open": 1, "open": 2}
 _TEMPLATES = jinja2.Environment(
@@ -49,7 +51,9 @@ def admin_app(service: Service) -> ASGIApp:
     async def overview(request: Request) -> Response:
         now = asyncio.get_running_loop().time()
         data = await service.store.read(lambda tx: _overview(tx, service))
-        data["connections"] = [(name, c.held or c.breaker.state(now), c.tally) for name, c in service.meter.couriers.items()]
+        data["connections"] = [
+            (name, c.held or c.breaker.state(now), math.ceil(c.breaker.wait(now)), c.tally) for name, c in service.meter.couriers.items()
+        ]
         return HTMLResponse(_TEMPLATES.get_template("overview.html").render(data), headers=_HEADERS)
 
     async def metrics(request: Request) -> Response:
@@ -108,7 +112,8 @@ def _overview(tx: Transaction, service: Service) -> dict[str, Any]:
         "set_aside": _set_aside(tx),
         "not_sent": _reasons(tx),
         "noted": [(line, _meant(line, version)) for line in tx.noted(_NOTED)],
-        "pending": tx.outbox((DeliveryState.PENDING, DeliveryState.SENDING), 10),
+        "pending": tx.outbox((DeliveryState.PENDING, DeliveryState.SENDING), _SHOWN),
+        "shown": _SHOWN,
     }
 
 

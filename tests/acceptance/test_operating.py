@@ -122,3 +122,21 @@ async def test_a_number_that_no_row_can_have_is_refused_before_the_daemon_hears_
             found = await made.daemon.run(*command)
             assert (found.code, huge in found.err) == (2, True), found.err
             assert "Traceback" not in found.err
+
+
+async def test_the_overview_says_what_it_leaves_out_and_when_a_receiver_is_tried_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.mail.stop()
+        await made.daemon.send(*(delivered(n) for n in range(15)))
+
+        async def overview() -> str:
+            async with made.daemon.http.get(made.daemon.admin + "/") as response:
+                return await response.text()
+
+        async def resting() -> str:
+            page = await overview()
+            return page if "left alone: it failed; tried again in" in page else ""
+
+        page: str = await eventually(resting)
+        assert "These are the newest 10; <code>sounding outbox list</code> has the others." in page
+        assert "Nothing was dropped." in page
