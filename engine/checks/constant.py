@@ -47,7 +47,8 @@ CHECK = Check(
     title="a condition that is always true or always false",
     explanation=(
         "The condition, or the smallest operand of `and` and `or`, has the same value for all data that the contract allows: "
-        "a score beyond its scale, an option excluded and wanted at once, a test for `none` on what is never missing."
+        "a score beyond its scale, an option excluded and wanted at once, a test for `none` on what is never missing. "
+        "Of an automation on the answers to one survey, it counts too which scores belong to a category."
     ),
     one=_one,
     fails="""survey: example

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from engine.checks.check import Check
+from engine.checks.classes import Weighed, constant_by_class, weighed
 from engine.checks.dead import CHECK as DEAD
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Definition, Project, Survey, address
@@ -31,6 +32,7 @@ class _Handler:
     condition: Condition
     only: bool  # no other survey's answers can start it
     at: Span
+    weighed: tuple[tuple[Weighed, ...], ...] = ()
 
 
 def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Asked | _Handler]]:
@@ -50,6 +52,7 @@ def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Ask
                 condition=begins(definition, objects),
                 only=len(definition.when) == 1,
                 at=own.at if own is not None else definition.at,
+                weighed=weighed(definition, objects) if len(definition.when) == 1 else (),
             )
             yield from ((event, handler) for event in events)
 
@@ -63,7 +66,11 @@ def _judge(_group: str, facts: Sequence[_Asked | _Handler], _project: Project) -
     own, shared = ([handler for handler in handlers if handler.only is only] for only in (True, False))
     space = Space((handler.condition for handler in own), asked.answers)
     judged = [(handler, space.cubes(handler.condition)) for handler in own]
-    yield from (_dead(handler) for handler, cubes in judged if cubes == [] and _alone(handler.condition))
+    for handler, cubes in judged:
+        if cubes == []:
+            yield from [_dead(handler)] if _alone(handler.condition) else []
+        elif handler.weighed:
+            yield from constant_by_class(handler.automation, handler.weighed, asked.answers)
     metric = space.metric
     if metric is None or len(handlers) < LEAST:
         return

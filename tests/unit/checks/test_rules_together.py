@@ -212,3 +212,21 @@ def test_an_event_that_is_never_emitted_closes_no_cycle(tmp_path: Path, own: str
     again = f"automation: a0\nwhen: case.reviewed\nif: {own}\nthen: [{{emit: {{event: case.reviewed}}, if: {step}}}]\n"
     (tmp_path / "sounding.yaml").write_text(f"{PROJECT}---\n{again}", encoding="utf-8")
     assert [item.code for item in check_project(tmp_path).findings.items] == [code]
+
+
+@pytest.mark.parametrize(
+    ("automation", "codes"),
+    [
+        (f"if: score <= 8 or answer.category == 'promoter'\n{TICKET}", ["SND310"]),
+        (f"if: contact.tier == 'vip' and (score <= 6 or answer.sentiment in ['positive', 'neutral'])\n{TICKET}", ["SND310"]),
+        (f"if: contact.tier == 'vip' or (score > 8 and answer.category == 'detractor')\n{TICKET}", ["SND310"]),
+        (f"if: score > 8 and answer.category == 'detractor'\n{TICKET}", ["SND804"]),
+        ("if: answer.category == 'detractor'\nthen: [{ticket: {title: A}, if: score > 8}]", ["SND804"]),
+        (f"then: [{{if: score <= 8 or answer.category == 'promoter', {TICKET}}}]", ["SND310"]),
+        (f"if: score <= 7 or answer.category == 'promoter'\n{TICKET}", []),
+        ("if: answer.category == 'detractor'\nthen: [{ticket: {title: A}, if: score < 4}]", []),
+        ("if: answer.category == 'detractor'\nthen: [{ticket: {title: A}, if: score < 8}]", []),
+    ],
+)
+def test_which_scores_a_category_has_may_make_a_condition_constant(tmp_path: Path, automation: str, codes: list[str]) -> None:
+    assert [code for code, _ in found(tmp_path, automation)] == codes
