@@ -93,7 +93,7 @@ class Flow:
         self._sure = frozenset(definitions.project.objects).intersection(*(promised(definitions, events[name]) for name in automation.when))
         named = {step.name: step.action for step in _all(automation.then) if step.name is not None}
         self.step_events = {f"{name}.{verb}": (name, verb) for name, action in named.items() for verb in STEP_EVENTS.get(action, ())}
-        self.first = self._lay(automation.then, "", None, frozenset(named))
+        self.first = self._lay(automation.then, "", None, frozenset())
         nodes = self.nodes.values()
         actions = [node.step.action for node in nodes]
         # What a step looks at may have been updated by an earlier one, so it is taken when that is done.
@@ -106,6 +106,7 @@ class Flow:
         )
 
     def _lay(self, steps: tuple[Step, ...], prefix: str, behind: str | None, named: frozenset[str]) -> str | None:
+        """``named`` are the earlier steps whose results are there. That of a guarded one may be missing, which its readers provide for."""
         for number, step in enumerate(steps):
             at = f"{prefix}{number}"
             after = f"{prefix}{number + 1}" if number + 1 < len(steps) else behind
@@ -123,6 +124,8 @@ class Flow:
                 branches={name: first for name, first in branches.items() if first is not None},
                 blocks=step.name is not None or bool(step.on_failure),
             )
+            if step.name is not None and step.condition is None:
+                named |= {step.name}
         return f"{prefix}0" if steps else None
 
     def acts(self, scope: Mapping[str, object], passed: list[tuple[str, str]], note: Note | None = None) -> list[Act]:

@@ -51,8 +51,11 @@ def content_of(bench: Bench, action: str, node: Mapping, here: Span, names: Name
         _check_mail(bench, action, node, here)
     if action == "comment":
         on = node.get("on")
-        if on is not None and str(found.get("on")) not in names:
-            bench.error("SND201", f"there is no `{found.get('on')}` here to comment on", on.span, did_you_mean(str(found.get("on")), names))
+        name = str(found.get("on"))
+        if on is not None and name not in names:
+            bench.error("SND201", f"there is no `{name}` here to comment on", on.span, did_you_mean(name, names))
+        elif on is not None and names[name].optional and (name,) not in known:
+            bench.error("SND305", f"`{name}` may be missing, so it cannot be commented on", on.span, f"add `if: {name} is not none`")
     return found
 
 

@@ -136,7 +136,9 @@ def _name(bench: Bench, node: Mapping, kind: str, place: Place) -> str | None:
     if name in place.names or name in FUNCTIONS or name in KEYWORDS or name in bench.objects or name in _FROZEN:
         bench.error("SND106", f"`{name}` has a meaning here already", named.span, f"call it `{name}_{kind}`")
         return name
-    place.names[name] = RESULTS.get(kind, _PLAIN)
+    result = RESULTS.get(kind, _PLAIN)
+    # Where the guard does not hold the step is passed over, and there is no result.
+    place.names[name] = result.maybe() if "if" in node.entries else result
     place.step_events |= {f"{name}.{verb}" for verb in STEP_EVENTS.get(kind, ())}
     return name
 

@@ -21,6 +21,7 @@ events:
   order.sent: {object: deal, warehouse: optional text, boxes: text}
 connections:
   desk: {use: zendesk, url: "https://shop.zendesk.test", user: {env: U}, token: {env: T}}
+  crm: {use: bitrix24, url: {env: B}, token: {env: K}}
 ---
 survey: nps_a
 metric: nps
@@ -160,3 +161,31 @@ def test_an_event_that_cannot_be_is_refused(tmp_path: Path, events: str, code: s
 def test_a_new_value_fits_the_type_of_its_field(tmp_path: Path, field: str, value: str, fits: bool) -> None:
     found = codes(tmp_path, f"when: survey.nps_a.answered\nthen: [{{update: {{contact: {{{field}: {value}}}}}}}]\n")
     assert found == ([] if fits else ["SND304"])
+
+
+GUARDED = "  - ticket: {title: x}\n    if: contact.tier == 'vip'\n    as: case\n"
+
+
+@pytest.mark.parametrize(
+    ("behind", "found"),
+    [
+        ("  - ticket: {title: '{{ case.url }}'}\n", ["SND305"]),
+        ("  - if: case.status in ['open']\n    then: [{ticket: {title: '{{ case.url }}'}}]\n", ["SND305"]),
+        ("  - comment: {on: case, text: x}\n", ["SND305"]),
+        ("  - comment: {on: case, text: x}\n    if: case is not none\n", []),
+        ("  - ticket: {title: '{{ case.url }}'}\n    if: case is not none\n", []),
+        ("  - {wait: 1d}\n  - ticket: {title: \"{{ case.url|default('-') }}\"}\n", []),
+        ("  - if: case is not none\n    then: [{wait: 1d}, {ticket: {title: '{{ case.url }}'}}]\n", []),
+    ],
+)
+def test_the_result_of_a_step_with_a_guard_may_be_missing(tmp_path: Path, behind: str, found: list[str]) -> None:
+    assert codes(tmp_path, f"when: survey.nps_a.answered\nthen:\n{GUARDED}{behind}") == found
+
+
+def test_where_a_missing_result_is_read_is_told_to_the_character(tmp_path: Path) -> None:
+    behind = "  - ticket: {title: 'See {{ case.url }}'}\n  - comment: {on: case, text: x}\n"
+    codes(tmp_path, f"when: survey.nps_a.answered\nthen:\n{GUARDED}{behind}")
+    lines = (tmp_path / "sounding.yaml").read_text(encoding="utf-8").split("\n")
+    begin = lines.index("  - ticket: {title: x}") + 1
+    spans = [finding.span for finding in check_project(tmp_path).findings.sorted() if finding.code == "SND305"]
+    assert [(span.line - begin, span.column, span.end_column) for span in spans if span is not None] == [(3, 29, 37), (4, 19, 23)]

@@ -232,11 +232,21 @@ def test_objects_are_read_anew_at_each_step(tmp_path: Path) -> None:
     assert engine.notes == [("0", "then"), ("0/then/0", "update"), ("1", "if"), ("2", "message")]
 
 
+@pytest.mark.parametrize(("behind", "done"), [("if: case is none", ["1", "2"]), ("if: case is not none", ["1"])])
+def test_a_step_may_ask_whether_an_earlier_one_was_taken(tmp_path: Path, behind: str, done: list[str]) -> None:
+    guarded = "  - ticket: {title: x}\n    as: case\n    if: not contact.vip\n"
+    reads = """  - message: {text: "{{ case.url|default('nowhere') }}"}\n"""
+    engine = Engine(tmp_path, f"{guarded}{reads}  - message: {{text: again}}\n    {behind}\n")
+    assert (engine.run.state, engine.done) == (RunState.DONE, done)
+
+
 def test_a_step_that_reads_what_a_skipped_step_would_have_given_is_passed_over(tmp_path: Path) -> None:
-    guarded = RESCUE.replace("    as: case\n", "    as: case\n    if: not contact.vip\n", 1)
-    engine = Engine(tmp_path, guarded)
-    assert engine.done == ["1"]
-    assert engine.notes[2:] == [("2", "no case"), ("3", "no case")]
+    told = "  - message: {text: hello}\n    as: hello\n"
+    reads = """  - ticket: {title: "{{ deal.title }}"}\n    as: case\n  - message: {text: "{{ case.url }}"}\n"""
+    engine = Engine(tmp_path, told + reads)
+    del engine.scope["deal"]
+    engine.happens(Delivered("0"))
+    assert (engine.done, engine.notes[-2:]) == (["0"], [("1", "no deal"), ("2", "no case")])
 
 
 def test_a_step_that_reads_an_object_that_is_not_linked_is_passed_over(tmp_path: Path) -> None:
