@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import yaml
-from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave out what libyaml's binding exports
 
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
+from engine.dsl.libyaml import CParser, masked
 from engine.model.span import Span
 
 INCOMPLETE, UNUSED = "SND901", "SND902"
@@ -99,7 +99,7 @@ def _finding(code: str, message: str, span: Span, hint: str) -> Diagnostic:
 def _scalars(text: str) -> list[tuple[int, int]]:
     """Where the contents of scalars begin and end: a `#` in there is no comment."""
     found = []
-    parser = CParser(text)
+    parser = CParser(masked(text)[0])
     try:
         while parser.check_token():
             token = parser.get_token()

@@ -16,6 +16,7 @@ from yaml.nodes import MappingNode, ScalarNode
 from engine.dsl.broken_yaml import explain
 from engine.dsl.diagnostics import Findings
 from engine.dsl.libyaml import CParser as CParser
+from engine.dsl.libyaml import masked
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence, SourceFile
 from engine.errors import UsageError
 
@@ -162,30 +163,32 @@ def parse(data: bytes, name: str, findings: Findings) -> tuple[list[Mapping], st
         return [], ""
     text = _normal(text)
     file = SourceFile(name, text)
+    read, unmask = masked(text)
     try:
-        return _documents(file), text
+        return _documents(file, read, unmask), text
     except _RefusedError as refused:
         findings.error(refused.code, refused.message, file.within_line(refused.start, refused.end), hint=refused.hint)
     except yaml.MarkedYAMLError as error:
-        message, at, hint = explain(text, error)
+        message, at, hint = explain(read, error)
         # Newer libyamls have a limit of their own, and look ahead so far that they meet it before we meet ours.
         deep = "nesting depth" in message
         code, message = ("SND003", _TOO_DEEP) if deep else ("SND001", message)
         findings.error(code, message, file.within_line(at, at + 1), hint=hint)
     except yaml.reader.ReaderError as error:
-        at = len(text.encode()[: error.position].decode())  # libyaml counts bytes here
+        at = len(read.encode()[: error.position].decode())  # libyaml counts bytes here
         findings.error("SND001", f"the character U+{ord(text[at]):04X} is not allowed in YAML", file.within_line(at, at + 1))
     return [], text
 
 
-def _documents(file: SourceFile) -> list[Mapping]:
-    encoded = file.text.encode()
+def _documents(file: SourceFile, text: str, unmask: dict[int, int]) -> list[Mapping]:
+    """``text`` is the file's with what ``unmask`` takes back."""
+    encoded = text.encode()
     if sum(encoded.count(bytes([char])) for char in _INDICATORS) > _SAFE_INDICATORS:
-        _check_depth(file.text)
-    composer = _Composer(file.text)
+        _check_depth(text)
+    composer = _Composer(text)
     found: list[Mapping] = []
     try:
-        builder = _Builder(file)
+        builder = _Builder(file, unmask)
         while composer.check_node():
             raw: Any = composer.get_node()
             node = builder.build(raw, 1)
@@ -223,8 +226,9 @@ def _too_deep(at: int) -> _RefusedError:
 class _Builder:
     """libyaml's nodes → ours, with YAML 1.2's values, within the limits."""
 
-    def __init__(self, file: SourceFile) -> None:
+    def __init__(self, file: SourceFile, unmask: dict[int, int]) -> None:
         self.file = file
+        self.unmask = unmask
         self.has_anchors = "&" in file.text
         self.seen: set[int] = set()
         self.repeated = 0
@@ -262,7 +266,7 @@ class _Builder:
         self.seen.add(id(node))
 
     def scalar(self, node: Any) -> Scalar:
-        tag, text = node.tag, node.value
+        tag, text = node.tag, node.value if not self.unmask else node.value.translate(self.unmask)
         start, end = self._extent(node) if self.has_anchors else (node.start_mark.index, node.end_mark.index)
         if tag is _PLAIN:
             return Scalar(_plain(text), text, True, self.file, start, end)

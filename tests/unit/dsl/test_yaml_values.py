@@ -96,6 +96,17 @@ def test_a_scalar_is_what_the_core_schema_says(written: str, value: object) -> N
     assert (document.data["key"], type(document.data["key"])) == (value, type(value))
 
 
+@pytest.mark.parametrize("char", ["\x85", "\u2028", "\u2029"])
+def test_what_broke_a_line_in_the_yaml_of_old_is_a_character(char: str) -> None:
+    text = f"# a{char}b\na: x{char}y\nb: 'x{char} y'\nc: \"{char}\\L\"\nd: |\n  x{char}y\n  z\ne{char}: g\n"
+    ((document,), findings) = read_text(text)
+    assert not findings
+    assert document.data == {"a": f"x{char}y", "b": f"x{char} y", "c": f"{char}\u2028", "d": f"x{char}y\nz\n", f"e{char}": "g"}
+    finding = only_fault(f"a: x{char}y\nb\ue000{char}: [c\n")
+    assert place(finding) == (2, 6)
+    assert finding.message == "not valid YAML: this `[` is never closed"
+
+
 def test_not_a_number_is_one() -> None:
     ((document,), _) = read_text("key: .nan\n")
     assert math.isnan(document.data["key"])
