@@ -80,7 +80,10 @@ class Space:
     def _know(self, answers: Answers) -> None:
         if answers.metric is not None:
             self.metric = answers.metric.name
-            self.note(answers.metric)
+            # A condition for several surveys reads a wider type; here it is asked of this survey's scores.
+            known = self.variables.get(self.metric)
+            wide = known is not None and known.type.optional
+            self.variables[self.metric] = answers.metric._replace(type=answers.metric.type.maybe()) if wide else answers.metric
             self._derived["answer.category"] = {value: category for value, category, _ in answers.classes}
             self._derived["answer.sentiment"] = {value: feeling for value, _, feeling in answers.classes}
         shown = [(name, Reader(answer_name).condition(term)) for name, term in answers.shown if name in self.variables]

@@ -230,3 +230,11 @@ def test_an_event_that_is_never_emitted_closes_no_cycle(tmp_path: Path, own: str
 )
 def test_which_scores_a_category_has_may_make_a_condition_constant(tmp_path: Path, automation: str, codes: list[str]) -> None:
     assert [code for code, _ in found(tmp_path, automation)] == codes
+
+
+def test_an_automation_for_surveys_of_several_scales_is_judged_on_the_scale_of_each(tmp_path: Path) -> None:
+    visit = "---\nsurvey: visit\nmetric: csat\nquestions: {score: {type: csat, ask: A}}\n"
+    both = f"when: [survey.visit.answered, survey.nps.answered]\nif: score in [3, 5]\n{TICKET}"
+    low = f"when: survey.visit.answered\nif: score <= 2\n{MAIL}\n{visit}"
+    assert found(tmp_path, both, low) == [("SND801", "survey.visit")]
+    assert message(tmp_path, "SND801") == "no automation handles a `score` of 4"
