@@ -201,6 +201,9 @@ class Line:
 
     async def quit(self) -> None:
         """Close with a farewell. Whether it is answered changes nothing: all messages have their outcome."""
+        if self._transport.is_closing():  # the server was quicker: there is nobody to take leave of
+            self.drop()
+            return
         try:
             self._transport.write(b"QUIT\r\n")
             with contextlib.suppress(*LINE_BROKEN):

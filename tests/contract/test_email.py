@@ -7,10 +7,12 @@ import contextlib
 import datetime as dt
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from engine.channels.email import SmtpAdapter
 from engine.clock import VirtualClock
@@ -296,6 +298,19 @@ async def test_a_cancelled_delivery_does_not_hand_on_its_line() -> None:
             await delivery
         assert isinstance(await adapter.deliver(mail("k2")), Sent)
         assert catcher.connections == 2
+
+
+def test_closing_bears_that_the_server_has_hung_up() -> None:
+    async def close_behind_the_server() -> None:
+        async with AsyncExitStack() as server:
+            port, _ = await server.enter_async_context(scripted())
+            async with adapter_to(port) as adapter:
+                assert isinstance(await adapter.deliver(mail()), Sent)
+                await server.aclose()
+                await asyncio.sleep(0.05)  # the end of the connection is read
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the daemon's, which refuses to write to a closed connection
+        runner.run(close_behind_the_server())
 
 
 async def test_closing_says_goodbye() -> None:
