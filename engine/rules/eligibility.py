@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.dsl.expressions import meaning
 from engine.dsl.expressions.to_python import Evaluator, to_function
+from engine.dsl.uses import USES
 from engine.model.definitions import Audience, Cadence, Definitions
 from engine.model.feedback import Asked, Invitation, InvitationState
 from engine.model.policies import FrequencyCap
@@ -288,3 +289,18 @@ def address_for(channel: str, contact: Mapping[str, Any]) -> str | None:
     """Where a channel reaches a contact; None where it does not."""
     value = contact.get(ADDRESS_FIELDS.get(channel, ""))
     return value if isinstance(value, str) and value else None
+
+
+def reaching(definitions: Definitions, via: Sequence[str], contact: Mapping[str, Any]) -> str | None:
+    """The first of several connections that has an address of the contact."""
+    connections = definitions.project.connections
+    for name in via:
+        channel = USES[connections[name].use].channel
+        if channel is not None and address_for(channel, contact) is not None:
+            return name
+    return None
+
+
+def no_address(via: Sequence[str]) -> str:
+    """The reason why nobody is written to whom none of the connections reaches."""
+    return f"no address for {' or '.join(via)}"

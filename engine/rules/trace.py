@@ -21,6 +21,7 @@ from engine.model.runs import Delivered, Outcome, Run
 from engine.model.span import Span
 from engine.rules.compile import Candidate, RuleSet
 from engine.rules.decide import NO_SUBJECTS, Active, Decision, decide, nobody
+from engine.rules.eligibility import no_address, reaching
 from engine.rules.flow import Act, Flow, advance, begin
 from engine.rules.needs import absent, templates_of
 from engine.rules.scope import Situation
@@ -120,6 +121,8 @@ def _rule(
         if fired:
             due = max(rule.after.after(time, zone, rules.definitions.project.works) if rule.after is not None else time, now(scope))
             reason = rules.eligibility.refusal(rule, scope, subjects)
+            if due <= now(scope) and _is_out_of_reach(rules, rule, scope):
+                fired, due, reason = False, None, no_address(rule.via)
     return RuleTrace(
         address=candidate.address,
         at=rule.condition.at if rule.condition is not None else rule.at,
@@ -129,6 +132,12 @@ def _rule(
         steps=steps,
         due=due,
     )
+
+
+def _is_out_of_reach(rules: RuleSet, cadence: Cadence, scope: Scope) -> bool:
+    """Whether an invitation that is due at once is not even planned by the runtime. Of a later one the address may be known by then."""
+    contact = scope.get("contact")
+    return isinstance(contact, Mapping) and reaching(rules.definitions, cadence.via, contact) is None
 
 
 def _asked(rules: RuleSet, cadence: Cadence, scope: Scope) -> list[Judged]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.deploy.versions import Version
-from engine.dsl.uses import OWN_ACTIONS, USES
+from engine.dsl.uses import OWN_ACTIONS
 from engine.messages.render import template_value
 from engine.model.definitions import Cadence, EventType
 from engine.model.delivery import Delivery
@@ -19,7 +19,7 @@ from engine.model.feedback import Invitation, InvitationState
 from engine.model.runs import Delivered, Outcome, Replied, Skipped
 from engine.model.texts import Template
 from engine.model.types import Type, object_type
-from engine.rules.eligibility import address_for
+from engine.rules.eligibility import no_address, reaching
 from engine.rules.facts import conform
 from engine.rules.flow import Act
 from engine.runtime.people import People
@@ -181,10 +181,10 @@ def invite(case: Case, cadence: Cadence, batch: Batch) -> str | None:
     """Plan an invitation; the reason why not, where nothing reaches the contact."""
     contact, zone, works = case.records["contact"], case.version.zone, case.version.definitions.project.works
     due = max(cadence.after.after(case.time, zone, works) if cadence.after is not None else case.time, case.now)
-    connection = reaching(case.version, cadence.via, contact.data)
+    connection = reaching(case.version.definitions, cadence.via, contact.data)
     if connection is None:
         if due <= case.now:
-            return "no address for " + " or ".join(cadence.via)
+            return no_address(cadence.via)
         connection = cadence.via[0]  # an address may be known by then; the claim judges
     assert case.event is not None
     origin = f"cadence.{cadence.name}"
@@ -239,9 +239,9 @@ def _ask(case: Case, act: Act, batch: Batch) -> Outcome:
         return Skipped(act.at, "no contact")
     works = version.definitions.project.works
     due = after.after(case.now, version.zone, works) if isinstance(after, Duration) else case.now
-    connection = reaching(version, via, contact.data)
+    connection = reaching(version.definitions, via, contact.data)
     if connection is None:
-        return Skipped(act.at, f"no address for {' or '.join(via)}")
+        return Skipped(act.at, no_address(via))
     key = case.key(act.origin)
     invitation = Invitation(
         id=key,
@@ -304,13 +304,3 @@ def cancel(tx: Transaction, case: Case, cadence: Cadence, event_type: str, batch
     for stored in tx.unsent(contact.key, cadence.name):
         if concerned(stored):
             tx.save_invitation(replace(stored, state=InvitationState.DROPPED, reason=reason))
-
-
-def reaching(version: Version, via: Sequence[str], contact: Mapping[str, Any]) -> str | None:
-    """The first of several connections that has an address of the contact."""
-    connections = version.definitions.project.connections
-    for name in via:
-        channel = USES[connections[name].use].channel
-        if channel is not None and address_for(channel, contact) is not None:
-            return name
-    return None

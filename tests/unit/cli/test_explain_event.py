@@ -15,7 +15,7 @@ from engine.errors import UsageError
 PROJECT = """project: shop
 languages: [en]
 objects:
-  contact: {name: text, tier: [standard, vip], mrr: optional number, opted_out: boolean}
+  contact: {name: text, tier: [standard, vip], mrr: optional number, email: optional email, opted_out: boolean}
   deal: {title: text}
 events:
   order.delivered: {object: deal, boxes: optional integer}
@@ -58,7 +58,7 @@ when: order.delivered
 if: deal.title != ""
 then: [{ticket: {title: "{{ deal.title }}"}}]
 """
-ADA = {"id": "1", "name": "Ada", "tier": "standard", "mrr": 50, "opted_out": False}
+ADA = {"id": "1", "name": "Ada", "tier": "standard", "mrr": 50, "email": "ada@example.test", "opted_out": False}
 
 
 @pytest.fixture
@@ -150,6 +150,7 @@ def test_a_step_that_is_passed_over_says_why(project: Path) -> None:
         ({"tier": "vip"}, True, None),
         ({"mrr": None}, False, 'audience.buyers: contact.tier == "vip" or contact.mrr is not none'),
         ({"opted_out": True}, False, "contact.opted_out"),
+        ({"tier": "vip", "email": None}, False, "no address for mail"),
         (None, False, "no contact"),
     ],
 )

@@ -56,7 +56,11 @@ def test_what_did_not_decide_makes_no_difference(source: str, values: list[bool]
 @given(st.sampled_from(["order.delivered", "survey.nps_delivery.answered", "deal.won", "visit.ended"]), st.integers(0, 10), st.booleans())
 def test_a_trace_fires_what_the_decision_fires(type_: str, score: int, contact: bool) -> None:
     rules, zone = RuleSet(small_project.definitions()), ZoneInfo("Europe/Moscow")
-    data = {"deal": {"id": "d", "title": "Coat"}, "answers": {"score": score}, **({"contact": {"id": "1"}} if contact else {})}
+    data = {
+        "deal": {"id": "d", "title": "Coat"},
+        "answers": {"score": score},
+        **({"contact": {"id": "1", "email": "ada@example.test"}} if contact else {}),
+    }
     event = Event(id="e", source="s", type=type_, time=NOON, data=data)
     there = alone(rules.definitions, rules.events[type_], event, zone)
     decision = decide(rules, type_, there.scope)
