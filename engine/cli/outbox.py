@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.options import MAX_NUMBER, format_option, project_option, store_option
 from engine.errors import StoreError
 from engine.model.delivery import DeliveryState
+
+if TYPE_CHECKING:
+    from engine.cli.whom import Whom
+    from engine.store.lines import OutboxLine
+    from engine.store.protocol import Transaction
 
 MAX_CHANGED = 10_000  # deliveries that one command changes
 
@@ -34,7 +40,11 @@ def command() -> None:
 )
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, help="How many, newest first.")
 def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limit: int) -> int:
-    """List deliveries with the reason why they are where they are."""
+    """List deliveries: for whom, behind which event, and the reason why they are where they are.
+
+    A contact is named by its own id at each source that knows it, never by an address.
+    """
+    from engine.cli.whom import whom
     from engine.store.open import store_path
     from engine.store.sqlite.store import read_only
 
@@ -42,7 +52,12 @@ def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limi
     if not os.path.exists(path):  # false, too, where the folder may not be looked into
         raise StoreError(f"there is no store at {path}. Run `sounding apply` first, or name one with --store")
     wanted = [DeliveryState(state) for state in states]
-    lines = read_only(path, lambda tx: tx.outbox(wanted, limit))
+
+    def look(tx: Transaction) -> tuple[list[OutboxLine], Whom]:
+        found = tx.outbox(wanted, limit)
+        return found, whom(tx, ((line.delivery.contact, line.delivery.event) for line in found))
+
+    lines, named = read_only(path, look)
     rows = [
         {
             "id": line.delivery.id,
@@ -54,16 +69,18 @@ def list_(project: Path, store: str, format_: str, states: tuple[str, ...], limi
             "due": line.due.isoformat(),
             "key": line.delivery.key,
             "reason": line.reason,
+            **named.json(line.delivery.contact, line.delivery.event),
         }
         for line in lines
     ]
     if format_ == "json":
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
-    for row in rows:
+    for row, of in zip(rows, lines, strict=True):
         due = str(row["due"])[:19]
         line = f"{row['id']:>7}  {row['state']:<8} {row['action']:<8} {row['origin']}  attempt {row['attempt']}  due {due}"
-        click.echo(f"{line}  {row['reason'] or ''}".rstrip())
+        parts = [line, *named.text(of.delivery.contact, of.delivery.event), str(row["reason"] or "")]
+        click.echo("  ".join(filter(None, parts)))
     click.echo(f"{len(rows):,} listed" + (": there may be more, see --limit" if len(rows) == limit else ""), err=True)
     return 0
 

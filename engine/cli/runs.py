@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import click
 
 from engine.cli.operate import who
 from engine.cli.options import format_option, project_option, store_option
+from engine.cli.whom import Whom, whom
 from engine.errors import RefusedError, StoreError
 from engine.model.runs import Run, RunState, dump, load
 from engine.store.lines import OutboxLine, RunLine
@@ -41,14 +42,19 @@ def command() -> None:
 @click.option("--automation", help="Only those of one automation, by its name.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, help="How many, newest first.")
 def list_(project: Path, store: str, format_: str, states: tuple[str, ...], automation: str | None, limit: int) -> int:
-    """List runs that are not over, or have failed."""
+    """List runs that are not over, or have failed: for whom, by the contact's own id at its source, and behind which event."""
     wanted = [RunState(state) for state in states]
-    lines = _look(store, project, lambda tx: tx.run_lines(wanted, automation, limit))
+
+    def look(tx: Transaction) -> tuple[list[RunLine], Whom]:
+        found = tx.run_lines(wanted, automation, limit)
+        return found, _whom(tx, found)
+
+    lines, named = _look(store, project, look)
     if format_ == "json":
-        click.echo(json.dumps([_as_json(line) for line in lines], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_as_json(line, named) for line in lines], indent=2, ensure_ascii=False))
         return 0
     for line in lines:
-        click.echo(_in_short(line))
+        click.echo(_in_short(line, named))
     click.echo(f"{len(lines)} runs", err=True)
     return 0
 
@@ -60,13 +66,18 @@ def list_(project: Path, store: str, format_: str, states: tuple[str, ...], auto
 @click.argument("run")
 def show(project: Path, store: str, format_: str, run: str) -> int:
     """Show a run: the steps that it took and when, what they gave, what became of what they sent."""
-    line, effects = _look(store, project, lambda tx: (tx.run_line(run), tx.effects(run)))
+
+    def look(tx: Transaction) -> tuple[RunLine | None, list[OutboxLine], Whom]:
+        found = tx.run_line(run)
+        return found, tx.effects(run), _whom(tx, [found] if found is not None else [])
+
+    line, effects, named = _look(store, project, look)
     if line is None:
         raise RefusedError(f"there is no run {run}; `sounding runs list` names them")
     if format_ == "json":
-        click.echo(json.dumps(_in_full(line, effects), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_in_full(line, effects, named), indent=2, ensure_ascii=False))
         return 0
-    click.echo(_in_short(line))
+    click.echo(_in_short(line, named))
     for at, position, what in line.steps:
         click.echo(f"  {at.isoformat()[:19]}  step {position:<16} {what}")
     for effect in effects:
@@ -139,11 +150,22 @@ def _must_exist(path: Path) -> None:
         raise StoreError(f"there is no store at {path}. Run `sounding apply` first, or name one with --store")
 
 
-def _in_short(line: RunLine) -> str:
+def _contact(run: Run) -> str | None:
+    """The key of the contact that a run is about."""
+    kind, _, key = (run.subject or "").partition("/")
+    return key if kind == "contact" else run.subjects.get("contact")
+
+
+def _whom(tx: Transaction, lines: Iterable[RunLine]) -> Whom:
+    return whom(tx, ((_contact(line.run), line.run.event) for line in lines))
+
+
+def _in_short(line: RunLine, named: Whom) -> str:
     run = line.run
     parts = [f"{run.id}  {run.state.value:<9} automation.{run.automation}", f"began {line.began.isoformat()[:19]}"]
-    if run.subject is not None:
+    if run.subject is not None and not run.subject.startswith("contact/"):
         parts.append(f"for {run.subject}")
+    parts += named.text(_contact(run), run.event)
     if run.at is not None and run.state in (RunState.WAITING, RunState.FAILED):
         parts.append(f"at step {run.at}")
     if run.events:
@@ -154,7 +176,7 @@ def _in_short(line: RunLine) -> str:
     return "  ".join([*parts, *([reason] if reason is not None else [])])
 
 
-def _as_json(line: RunLine) -> dict[str, Any]:
+def _as_json(line: RunLine, named: Whom) -> dict[str, Any]:
     run = line.run
     return {
         "id": run.id,
@@ -169,12 +191,13 @@ def _as_json(line: RunLine) -> dict[str, Any]:
         "until": run.until.isoformat() if run.until is not None else None,
         "waits_for": list(run.events),
         "reason": run.failure or run.reason,
+        **named.json(_contact(run), run.event),
     }
 
 
-def _in_full(line: RunLine, effects: list[OutboxLine]) -> dict[str, Any]:
+def _in_full(line: RunLine, effects: list[OutboxLine], named: Whom) -> dict[str, Any]:
     return {
-        **_as_json(line),
+        **_as_json(line, named),
         "steps": [{"time": at.isoformat(), "at": position, "what": what} for at, position, what in line.steps],
         "results": {at: dict(result) for at, result in line.run.results.items()},
         "effects": [

@@ -22,6 +22,18 @@ class ObjectRows(Rows):
                 found.update({(kind, value): key for value, key in rows})
         return found
 
+    def contact_ids(self, keys: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for some in chunks(dict.fromkeys(keys)):
+            rows = self.db.execute(
+                "SELECT key, substr(kind, length('contact@') + 1), value FROM alias"
+                f" WHERE kind >= 'contact@' AND kind < 'contactA' AND key IN ({marks(some)}) ORDER BY kind, value",
+                some,
+            )
+            for key, source, id_ in rows:
+                found.setdefault(key, []).append((source, id_))
+        return found
+
     def add_aliases(self, rows: Iterable[tuple[str, str, str]]) -> None:
         self.db.executemany("INSERT INTO alias (kind, value, key) VALUES (?,?,?) ON CONFLICT DO NOTHING", list(rows))
 
