@@ -40,6 +40,8 @@ from engine.web.survey import survey_routes
 
 Settings = Mapping[str, object]
 
+_NOTHING = "nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -65,6 +67,8 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         stack.callback(public.close)
         stack.callback(admin.close)
         here = f"http://{_address(public.getsockname())}"
+        if options.apply is None and not store_path(options.store, options.root).exists():  # which is not made by looking for it
+            raise RefusedError(f"there is no store at {store_path(options.store, options.root)}: {_NOTHING}")
         store = open_store(options.store, options.root)
         stack.push_async_callback(store.close)
         service = Service(store, clock, public_url=here)
@@ -72,9 +76,10 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
             await service.deploy(pack(options.apply, at=clock.now(), by=options.by, commit=options.commit))
         version = await service.load()
         if version is None:
-            raise RefusedError("nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`")
+            raise RefusedError(_NOTHING)
         service.public_url = _public_url(version, options, here)
         connected = _connect(version, options.root, clock, stack)
+        _say_what_is_missing(connected, service.public_url)
         await service.start(connected.adapters, connected.at_once, connected.rates)
         stack.push_async_callback(service.stop)
         respondents = StoredRespondents(store, service.versions, clock, service.wake)
@@ -165,6 +170,7 @@ class _Connected:
     """What the connections of a project come to."""
 
     adapters: dict[str, Adapter] = field(default_factory=dict)
+    mail_hosts: dict[str, str] = field(default_factory=dict)
     at_once: dict[str, int] = field(default_factory=dict)  # deliveries under way, where the connection sets a limit
     rates: dict[str, Rate] = field(default_factory=dict)
     event_tokens: list[str] = field(default_factory=list)  # each opens `/events`
@@ -185,6 +191,7 @@ def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.Async
         stack.push_async_callback(http.close)
         connected.adapters[name] = _FACTORIES[connection.use](name, values, version, http, clock)
         if connection.use == "smtp":
+            connected.mail_hosts[name] = str(values["host"])
             connected.at_once[name] = _lines(name, values)
         if "rate" in values:
             connected.rates[name] = parse_rate(str(values["rate"]))
@@ -193,6 +200,22 @@ def _connect(version: Version, root: Path, clock: Clock, stack: contextlib.Async
         if connection.use == "zendesk":
             connected.desks[name] = ZendeskHooks(name, token=str(values["token"]), secret=_text(values.get("secret")))
     return connected
+
+
+def _say_what_is_missing(connected: _Connected, public_url: str) -> None:
+    """What a daemon can run without, and whoever runs it for customers cannot."""
+    log = structlog.get_logger("daemon")
+    if not connected.event_tokens and not connected.hook_tokens and not connected.desks:
+        log.warning("nothing can come in: the project has no connection `{use: events, token: {env: …}}`, and none that takes hooks")
+    if is_loopback(f"{URL(public_url).host}:0"):
+        for name, host in connected.mail_hosts.items():
+            if not is_loopback(f"{host}:0"):
+                log.warning(
+                    "links in mail lead to this machine alone: set `public_url` in sounding.yaml to where customers reach it",
+                    connection=name,
+                    host=host,
+                    link=public_url,
+                )
 
 
 _HOOKED = frozenset({"bitrix24"})  # whose hooks this version understands

@@ -51,7 +51,11 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+_EXITS = """Exit codes: 0 fine; 1 findings, or not all could be done; 2 wrong usage; 3 a defect of ours;
+4 refused: a store, a secret or a daemon that cannot be had; 130 interrupted."""
+
+
+@click.group(cls=_Verbs, epilog=_EXITS, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="sounding")
 @click.option("-C", "--project", type=click.Path(path_type=Path), help="The project's folder, here or behind the command.")
 @click.pass_context

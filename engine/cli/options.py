@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+_FORMATS = frozenset({"text", "json", "github", "sarif", "junit", "mermaid", "dot", "svg"})  # of some verb
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_NUMBER = (1 << 63) - 1  # of a row in a store
@@ -49,10 +51,20 @@ def environment_option(function: F) -> F:
     )(function)
 
 
+class _FormatOption(click.Option):
+    """What the environment says counts for the verbs that can print it; SOUNDING_FORMAT=sarif is meant for `validate` alone."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        value = super().resolve_envvar_value(ctx)
+        assert isinstance(self.type, click.Choice)
+        return None if value in _FORMATS and value not in self.type.choices else value
+
+
 def format_option(*formats: str) -> Callable[[F], F]:
     return click.option(
         "--format",
         "format_",
+        cls=_FormatOption,
         type=click.Choice(formats),
         default="text",
         help="How to print.",

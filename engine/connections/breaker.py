@@ -8,7 +8,7 @@ from engine.model.delivery import Outcome, Rejected, Sent, Unclear
 
 TRIPS = 5  # failures in a row that open it
 FIRST_REST = 1.0  # seconds; doubled each time that the one delivery fails too
-LAST_REST = 300.0
+LAST_REST = 30.0  # so that nobody waits much longer than the receiver was down
 MAX_HOLD = 900.0  # seconds that a Retry-After may hold up everybody: what it is for one delivery alone, that delivery waits for
 
 

@@ -19,7 +19,8 @@ def resolve(value: object, root: Path, wanted_by: str) -> object:
     if value.env is not None:
         found = os.environ.get(value.env)
         if not found:
-            raise SecretError(f"{wanted_by} needs the environment variable {value.env}, which is not set")
+            state = "not set" if found is None else "empty"
+            raise SecretError(f"{wanted_by} needs the environment variable {value.env}, which is {state}")
         return found
     assert value.file is not None
     path = root / value.file

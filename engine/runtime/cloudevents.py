@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -59,7 +60,7 @@ def read_json(body: bytes, what: str = "the body") -> Any:
     try:
         # Decoded here: left to itself, `json` lets half a surrogate pair through, which no store can keep.
         text = body.decode("utf-8-sig")
-        found = json.loads(text, parse_constant=_no_constant)
+        found = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
         if _SURROGATE.search(text):
             json.dumps(found, ensure_ascii=False).encode()
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
@@ -76,6 +77,13 @@ def read_json(body: bytes, what: str = "the body") -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number in it is beyond what a double holds")
+    return number
 
 
 def _header(value: str) -> str:
@@ -116,7 +124,9 @@ def from_json(item: Any, now: dt.datetime, where: str = "") -> Event:
 def _time(value: Any, now: dt.datetime, where: str) -> dt.datetime:
     if value is None:
         return now
-    if isinstance(value, str) and _TIME.fullmatch(value):
+    if isinstance(value, str) and (found := _TIME.fullmatch(value)):
+        if value[17:19] == "60":  # a leap second: RFC 3339 knows it, Python's clock does not
+            value = f"{value[:17]}59.999999{found[2]}"
         try:
             return dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
         except (ValueError, OverflowError):

@@ -18,4 +18,6 @@ def store_path(url: str, root: Path) -> Path:
     scheme, _, rest = url.partition("://")
     if scheme != "sqlite" or not rest.startswith("/") or len(rest) < 2:
         raise UsageError(f"`{url}` is no store. Write sqlite:///PATH (relative) or sqlite:////PATH (absolute)")
+    if rest == "/:memory:":
+        raise UsageError(f"`{url}` would be gone with the process: a store is a file. Write sqlite:///PATH")
     return root / rest[1:]

@@ -50,7 +50,11 @@ async def refused(root: Path, *arguments: str, without: str | None = None, code:
 
 async def test_nothing_was_applied(tmp_path: Path) -> None:
     said = await refused(small_project.write(tmp_path), *ANYWHERE)
-    assert said == "sounding: nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`"
+    assert said == (
+        f"sounding: there is no store at {tmp_path}/.sounding/sounding.db: "
+        "nothing is applied to this store yet. Run `sounding apply`, or `sounding run --apply`"
+    )
+    assert not (tmp_path / ".sounding").exists(), "to look for a store makes none"
 
 
 async def test_a_port_is_in_use(tmp_path: Path) -> None:
@@ -184,3 +188,46 @@ async def test_a_host_is_none_of_this_machine(tmp_path: Path) -> None:
     assert said.endswith(". Write an address of this machine, as 127.0.0.1, or 0.0.0.0 for all of them")
     said = await refused(tmp_path, "--apply", "--listen", "192.0.2.1:8080", "--admin", "127.0.0.1:0")
     assert "This machine has no such address" in said
+
+
+async def test_an_empty_variable_is_not_called_unset(tmp_path: Path) -> None:
+    found = await run("run", "--apply", *ANYWHERE, "-C", str(small_project.write(tmp_path)), environment={**ENVIRONMENT, "DESK_TOKEN": ""})
+    assert found.err.strip().endswith("needs the environment variable DESK_TOKEN, which is empty")
+
+
+async def test_the_store_is_another_programs_database_and_stays_as_it_is(tmp_path: Path) -> None:
+    small_project.write(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "o.db")) as db:
+        db.execute("CREATE TABLE other (a)")
+    before = (tmp_path / "o.db").read_bytes()
+    for verb in ("apply", "run"):
+        found = await run(verb, "-C", str(tmp_path), "--store", f"sqlite:///{tmp_path}/o.db", environment=ENVIRONMENT)
+        assert found.code == 4
+        assert "is a database of another program; nothing was written into it. Choose another place with --store" in found.err
+        assert (tmp_path / "o.db").read_bytes() == before
+
+
+ALONE = """\
+project: shop
+objects: {contact: {email: optional email}}
+connections: {mail: {use: smtp, host: smtp.example.com, from: cx@shop.test}}
+"""
+
+
+def rewrite(root: Path, project: str) -> None:
+    for path in root.rglob("*.yaml"):
+        path.unlink()
+    (root / "sounding.yaml").write_text(project, encoding="utf-8")
+
+
+async def test_links_that_lead_nowhere_and_doors_that_are_missing_are_said_at_the_start(tmp_path: Path) -> None:
+    async with world(tmp_path, started=False) as made:
+        rewrite(tmp_path, ALONE)
+        await made.daemon.start()
+        assert "links in mail lead to this machine alone: set `public_url`" in made.daemon.log
+        assert "nothing can come in" in made.daemon.log
+
+
+async def test_a_project_that_lacks_nothing_starts_without_a_warning(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        assert "level=warning" not in made.daemon.log

@@ -14,6 +14,7 @@ from engine.store.sqlite.trouble import BESIDE, explain
 
 # A store holds personal data: its files are this user's alone, whatever the umask. SQLite gives its log the mode of the store.
 _FOLDER, _FILE = 0o700, 0o600
+_OURS = {"event", "outbox", "deployment"}  # tables that every format has
 _NO_STORE = "Is it a Sounding store, in a folder that you may write to?"
 
 
@@ -78,6 +79,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             os.close(make_file(path))
         mode = "ro" if read_only else "rw"
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        _refuse_foreign(db, path)
         if not read_only:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
@@ -87,6 +89,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         return db
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"the store {path} cannot be opened: {explain(path, error, _NO_STORE)}") from error
+
+
+def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:
+    """Another program's database is left as it is. An empty one may become a store."""
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables >= _OURS:
+        db.close()
+        raise StoreError(f"{path} is a database of another program; nothing was written into it. Choose another place with --store")
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -129,3 +129,13 @@ def test_a_new_project_is_written_where_the_option_says(
     written = json.loads(capsys.readouterr().out)
     assert all((tmp_path / "new" / name).is_file() for name in written["files"])
     assert call(monkeypatch, "validate", tmp_path / "new") == 0
+
+
+def test_a_format_in_the_environment_counts_for_the_verbs_that_print_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for format_ in ("sarif", "github", "junit"):
+        monkeypatch.setenv("SOUNDING_FORMAT", format_)
+        assert call(monkeypatch, "explain", "SND304") == 0
+    monkeypatch.setenv("SOUNDING_FORMAT", "sarf")
+    assert call(monkeypatch, "explain", "SND304") == 2
+    monkeypatch.delenv("SOUNDING_FORMAT")
+    assert call(monkeypatch, "explain", "SND304", "--format", "sarif") == 2

@@ -30,6 +30,21 @@ def test_the_example_validates_as_shown(project: Path) -> None:
     assert f"$ sounding validate\n{_run(project, 'validate')}" == CONSOLE[0]
 
 
+def test_the_example_is_laid_out_as_fmt_wants_it(project: Path) -> None:
+    _run(project, "fmt")
+    assert (project / "sounding.yaml").read_text(encoding="utf-8") == YAML
+
+
+def test_every_variable_and_exit_code_is_named() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parents[3] / "engine" / "cli").glob("*.py"))
+    for name in set(re.findall(r'envvar="(SOUNDING_[A-Z]+)"', sources)):
+        assert f"`{name}`" in README
+    shown = subprocess.run([SOUNDING, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+    for code in ("0 fine", "1 findings", "2 ", "3 ", "4 refused", "130 interrupted"):
+        assert code in README
+        assert code in shown
+
+
 def test_the_misspelt_option_is_found_as_shown(project: Path) -> None:
     (project / "sounding.yaml").write_text(YAML.replace('"vip"', '"vpi"'), encoding="utf-8")
     assert f"$ sounding validate\n{_run(project, 'validate')}" == CONSOLE[1]

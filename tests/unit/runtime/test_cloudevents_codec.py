@@ -137,3 +137,15 @@ def test_another_media_type_is_named_with_those_that_are_understood(media: str) 
 def test_binary_data_in_another_format_are_not_understood() -> None:
     with pytest.raises(UnsupportedMediaError, match="text/xml is not understood"):
         decode(b"<a/>", "text/xml", {"ce-id": "1", "ce-specversion": "1.0"}, NOW)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400 + ".0"])
+def test_a_number_beyond_a_double_is_refused_and_not_taken_for_nothing(number: str) -> None:
+    body = json.dumps(GOOD | {"data": {"amount": 1}}).replace('"amount": 1', f'"amount": {number}').encode()
+    with pytest.raises(MalformedEventError, match="beyond what a double holds"):
+        decode(body, STRUCTURED, {}, NOW)
+
+
+@pytest.mark.parametrize("time", ["2016-12-31T23:59:60Z", "2016-12-31T23:59:60.5Z", "2017-01-01T02:59:60+03:00"])
+def test_a_leap_second_is_the_last_moment_of_its_minute(time: str) -> None:
+    assert structured(time=time)[0].time == dt.datetime(2016, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.UTC)

@@ -272,3 +272,8 @@ def test_three_slashes_are_relative_to_the_project_and_four_absolute(tmp_path: P
 def test_a_store_that_cannot_be_had_is_a_refusal(tmp_path: Path) -> None:
     assert issubclass(StoreError, RefusedError)
     assert StoreError.exit_code == 4
+
+
+def test_a_store_in_memory_is_refused_since_it_would_be_gone(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a store is a file"):
+        store_path("sqlite:///:memory:", tmp_path)
