@@ -1,8 +1,9 @@
 """`# sounding: ignore SND207 reason`: a finding that is meant to be there, with the reason why.
 
 At the end of a line it stands for the findings that begin on that line; on a line of its own, for those of the next line that is no
-comment. Only what the checks find can be ignored: an error of reading or typing leaves its definition out of the project, and
-no comment makes that right.
+comment. Where a text begins on that line, as behind `if: >-`, it stands for all the lines of the text: no comment fits in there.
+Only what the checks find can be ignored: an error of reading or typing leaves its definition out of the project, and no comment
+makes that right.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Ignore:
     """One comment. ``codes`` has each code with its place; where the reason is missing, the comment has no effect."""
 
     line: int  # whose findings it is for
+    until: int  # the last line of a text that begins there
     codes: tuple[tuple[str, Span], ...]
     reason: str
     at: Span
@@ -48,7 +50,7 @@ def ignores_in(text: str, name: str) -> tuple[Ignore, ...]:
         scalars = _scalars(text)
     except yaml.YAMLError:
         return ()
-    file = _File(name, text)
+    file = _File(name, text, scalars)
     return tuple(_ignore(file, found) for found in _comments(text, scalars))
 
 
@@ -61,7 +63,7 @@ def apply_ignores(findings: Findings, ignores: Sequence[Ignore], checks: Collect
     """Take out what is ignored, and report each ignore that is incomplete or ignores nothing. ``checks`` are the checks' codes."""
     if not ignores:
         return
-    wanted = {(ignore.at.file, ignore.line, code) for ignore in ignores if ignore.reason for code, _ in ignore.codes}
+    wanted = {key for ignore in ignores if ignore.reason for code, _ in ignore.codes for key in _keys(ignore, code)}
     used: set[_Key] = set()
     kept: list[Diagnostic] = []
     for item in findings.items:
@@ -85,11 +87,15 @@ def _judge(ignore: Ignore, used: set[_Key], refused: set[_Key], *, judged: bool)
         yield _finding(INCOMPLETE, f"this ignore {lacks}, so it has no effect", ignore.at, _FORM)
         return
     for code, span in ignore.codes:
-        key = (ignore.at.file, ignore.line, code)
-        if key in refused:
+        keys = _keys(ignore, code)
+        if not refused.isdisjoint(keys):
             yield _finding(UNUSED, f"{code} is an error of reading or typing, which cannot be ignored", span, "mend the error")
-        elif judged and key not in used:
+        elif judged and used.isdisjoint(keys):
             yield _finding(UNUSED, f"there is no {code} here to ignore", span, "delete it")
+
+
+def _keys(ignore: Ignore, code: str) -> list[_Key]:
+    return [(ignore.at.file, line, code) for line in range(ignore.line, ignore.until + 1)]
 
 
 def _finding(code: str, message: str, span: Span, hint: str) -> Diagnostic:
@@ -133,7 +139,7 @@ def _comments(text: str, scalars: list[tuple[int, int]]) -> Iterator[re.Match[st
 class _File:
     """Where the lines of a file begin, and which one a comment of its own stands for: told for many comments at the cost of one."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, scalars: list[tuple[int, int]]) -> None:
         self.name = name
         lines = text.split("\n")
         self.starts = [0, *accumulate(len(line) + 1 for line in lines)]
@@ -141,20 +147,27 @@ class _File:
         self.below = [len(lines)] * len(lines)  # index of the next line that is no comment
         for index in range(len(lines) - 2, -1, -1):
             self.below[index] = self.below[index + 1] if self.alone[index + 1] else index + 1
+        # Index of the last line of the texts that begin on a line, by that line.
+        self.ends = {self.line_of(start): self.line_of(start + len(text[start:end].rstrip()) - 1) for start, end in scalars}
+
+    def line_of(self, position: int) -> int:
+        return bisect_right(self.starts, position) - 1
 
 
 def _ignore(file: _File, found: re.Match[str]) -> Ignore:
     rest = found[1].rstrip()
     codes = _CODES.match(rest)
     named = codes[0] if codes is not None else ""
-    line = bisect_right(file.starts, found.start()) - 1
+    line = file.line_of(found.start())
+    stands_for = file.below[line] if file.alone[line] else line
     base, begin = file.starts[line], found.start(1)
 
     def span(start: int, end: int) -> Span:
         return Span(file.name, line + 1, start - base + 1, line + 1, end - base + 1)
 
     return Ignore(
-        line=(file.below[line] if file.alone[line] else line) + 1,
+        line=stands_for + 1,
+        until=max(stands_for, file.ends.get(stands_for, 0)) + 1,
         codes=tuple((code[0], span(begin + code.start(), begin + code.end())) for code in _CODE.finditer(named)),
         reason=rest[len(named) :].lstrip(" \t,:-–—"),
         at=span(found.start(), begin + len(rest)),

@@ -58,7 +58,7 @@ def row_of_record(record: Record) -> Row:
         [row_of(found) for found in file.findings],
         file.incomplete,
         file.blueprints,
-        [[ignore.line, ignore.codes, ignore.reason, ignore.at] for ignore in file.ignores],
+        [[ignore.line, ignore.until, ignore.codes, ignore.reason, ignore.at] for ignore in file.ignores],
         [None if kept is None else _row_of_kept(kept) for kept in record.kept],
     ]
 
@@ -73,8 +73,8 @@ def record_of(name: str, row: Row) -> Record:
         incomplete=incomplete,
         blueprints=tuple(blueprints),
         ignores=tuple(
-            Ignore(line=line, codes=tuple((code, Span(*at)) for code, at in codes), reason=reason, at=Span(*place))
-            for line, codes, reason, place in ignores
+            Ignore(line=line, until=until, codes=tuple((code, Span(*at)) for code, at in codes), reason=reason, at=Span(*place))
+            for line, until, codes, reason, place in ignores
         ),
     )
     return Record(outline=outline, kept=[None if one is None else _kept_of(one) for one in kept], row=row)

@@ -51,6 +51,7 @@ class _Block:
     local: str | None = None
     ended: bool = False  # its `else` was there
     refused: bool = False  # what stands in it reads names, or relies on facts, that an error keeps from us
+    otherwise: Facts = _NOTHING  # what holds where none of its conditions so far does
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Scan:
     problems: list[Problem] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     body: str | None = None
+    keeps_type: bool = False  # a text that is one `{{ }}` is no text, but a value, which may be missing
     _blocks: list[_Block] = field(default_factory=list)
 
     def run(self) -> Scan:
@@ -144,7 +146,8 @@ class Scan:
         if found is None:
             return ""
         kind = found.term.type
-        if kind.optional or kind.kind == "none":
+        whole = self.keeps_type and start == 2 and start + len(inner) + 2 == len(self.text) and kind.kind != "none"
+        if not whole and (kind.optional or kind.kind == "none"):
             self._refuse(
                 "SND305", f"`{found.text}` may be missing, so it cannot be printed", found.offset, len(found.text), "add `|default(…)`"
             )
@@ -171,12 +174,12 @@ class Scan:
             case "for":
                 return self._for(rest, offset, start, names, known, (left, right))
             case "elif" if block and block.kind == "if" and not block.ended:
-                source, known = self._condition(rest, offset, names, block.known)
+                source, known = self._condition(rest, offset, names, block.known | block.otherwise)
                 return f"{{%{left} elif {source} {right}%}}", names, known
             case "else" if block and not block.ended:
                 self._nothing_behind(word, rest, offset)
                 block.ended, block.local = True, None
-                return f"{{%{left} else {right}%}}", block.names, block.known
+                return f"{{%{left} else {right}%}}", block.names, block.known | block.otherwise
             case "endif" | "endfor" if block and block.kind == word[3:]:
                 self._nothing_behind(word, rest, offset)
                 self._blocks.pop()
@@ -203,6 +206,7 @@ class Scan:
         if found is None or checked is None:
             self._blocks[-1].refused = True
             return "false", known
+        self._blocks[-1].otherwise |= checked.otherwise
         return f"_({self._keep(found)}{self._locals()})", known | checked.holds
 
     def _for(

@@ -92,12 +92,12 @@ class Bench:
             return None
         return Expression(text=text, term=checked.term, at=node.span, origin=node), checked.holds, checked.otherwise
 
-    def template(self, node: Node, names: Names, known: Facts = NOTHING) -> Template | None:
-        """One text with its `{{ }}` checked."""
+    def template(self, node: Node, names: Names, known: Facts = NOTHING, *, keeps_type: bool = False) -> Template | None:
+        """One text with its `{{ }}` checked. With ``keeps_type`` one that is a single `{{ }}` may be missing: whoever asks judges it."""
         assert isinstance(node, Scalar)
         if "{" not in node.text:  # most texts
             return Template(text=node.text, body=None, at=node.span)
-        scan = Scan(node.text, names, known).run()
+        scan = Scan(node.text, names, known, keeps_type=keeps_type).run()
         for problem in scan.problems:
             self._report(node, problem)
         if scan.problems:

@@ -84,7 +84,7 @@ def _update(bench: Bench, node: Mapping, names: Names, known: Facts) -> dict[str
             if wanted is None:
                 bench.error("SND303", f"`{kind}` has no `{field}`", field_key.span, did_you_mean(field, bench.objects[kind].fields))
                 continue
-            template = bench.template(value, names, known)
+            template = bench.template(value, names, known, keeps_type=True)
             if template is not None and fits(bench, template, value, wanted):
                 values[field] = template
         found[kind] = values
@@ -99,6 +99,12 @@ def fits(bench: Bench, template: Template, node: Node, wanted: Type) -> bool:
         given = template.only.term.type
         good = _assignable(given, wanted)
         message = f"the field is {wanted.required()}, but the value is {given}"
+        if good and given.optional and not wanted.optional:
+            only = template.only
+            assert only.origin is not None  # it was read from a file
+            where = only.origin.within(only.term.offset, len(only.text))
+            bench.error("SND305", f"`{only.text}` may be missing, but the field may not", where, "add `|default(…)`")
+            return False
     elif template.body is not None:
         good, message = wanted.kind == "text", f"the field is {wanted.required()}, but the value is text"
     else:

@@ -35,7 +35,9 @@ def _expand(bench: Bench, node: Node, metric: str | None, steps: Collection[str]
     name = bench.literal(node)
     match name.split("."):
         case ["survey", "*", verb] if verb in SURVEY_EVENTS:
-            return _every_survey(bench, node, verb, metric)
+            return _every_survey(bench, node, name, metric)
+        case ["metric", "*", "changed"]:
+            return _every_survey(bench, node, name, metric)
         case ["survey", survey, verb] if survey != "*" and verb in SURVEY_EVENTS and bench.others.survey(survey) is None:
             bench.reference_at("survey", survey, node)
             return None
@@ -49,12 +51,14 @@ def _expand(bench: Bench, node: Node, metric: str | None, steps: Collection[str]
     return None
 
 
-def _every_survey(bench: Bench, node: Scalar, verb: str, metric: str | None) -> tuple[str, ...] | None:
-    surveys = bench.others.surveys(metric)
+def _every_survey(bench: Bench, node: Scalar, pattern: str, metric: str | None) -> tuple[str, ...] | None:
+    """The events that ``pattern`` stands for, of the surveys that have them."""
+    names = [pattern.replace("*", survey) for survey in bench.others.surveys(metric)]
+    found = tuple(name for name in names if bench.event(name) is not None)
     # A survey that was refused might have matched.
-    if not surveys and not bench.others.is_incomplete() and not bench.others.any_refused("survey"):
+    if not found and not bench.others.is_incomplete() and not bench.others.any_refused("survey"):
         bench.error("SND202", "no survey matches this", node.span)
-    return tuple(f"survey.{name}.{verb}" for name in surveys) or None
+    return found or None
 
 
 def names_behind(bench: Bench, events: tuple[str, ...]) -> Names:

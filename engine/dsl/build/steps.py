@@ -260,7 +260,7 @@ def _emit(bench: Bench, node: Mapping, here: Span, place: Place) -> dict[str, ob
         if wanted is None:
             bench.error("SND303", f"`{name}` has no `{key}`", key_node.span, did_you_mean(key, [*event.fields, *event.objects]))
             continue
-        template = bench.template(value, place.names, place.known)
+        template = bench.template(value, place.names, place.known, keeps_type=True)
         if template is not None and fits(bench, template, value, wanted):
             values[key] = template
     holder = node.key_span("data") if data is not None else here

@@ -217,7 +217,8 @@ class Checker(Judge):
             return None
         term = t.Compare(type=BOOLEAN, op=op, left=a, right=b, offset=a_node.offset)
         facts = _known_by_equality(a, b) if equality else _NOTHING_KNOWN
-        return _Checked(term, facts) if op == "==" else _Checked(term, _NOTHING_KNOWN, facts)
+        unlike = _known_unless_none(a, b) if equality else _NOTHING_KNOWN
+        return _Checked(term, facts, unlike) if op == "==" else _Checked(term, unlike, facts)
 
     def _within(self, op: str, item: t.Term, collection: t.Term, item_node: p.Node, node: p.Node) -> _Checked | None:
         kind = collection.type
@@ -246,8 +247,7 @@ class Checker(Judge):
         if inner is None:
             return None
         path = inner.term.path if isinstance(inner.term, t.Load) else None
-        # A field that is there proves that the object before it is there too.
-        there = frozenset(path[: end + 1] for end in range(len(path))) if path else _NOTHING_KNOWN
+        there = _there(path) if path else _NOTHING_KNOWN
         term: t.Term = t.IsNone(type=BOOLEAN, operand=inner.term, offset=offset)
         if negated:
             return _Checked(t.Not(type=BOOLEAN, operand=term, offset=offset), there)
@@ -362,3 +362,14 @@ def _known_by_equality(a: t.Term, b: t.Term) -> Facts:
     """`x == y` proves that x is there where y always is."""
     sides = ((a, b), (b, a))
     return frozenset(one.path for one, other in sides if isinstance(one, t.Load) and not other.type.optional)
+
+
+def _known_unless_none(a: t.Term, b: t.Term) -> Facts:
+    """`x != none` proves that x is there."""
+    sides = ((a, b), (b, a))
+    return _NOTHING_KNOWN.union(*(_there(one.path) for one, other in sides if isinstance(one, t.Load) and other.type.kind == "none"))
+
+
+def _there(path: Path) -> Facts:
+    """A field that is there proves that the object before it is there too."""
+    return frozenset(path[: end + 1] for end in range(len(path)))

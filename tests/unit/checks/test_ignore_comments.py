@@ -54,6 +54,18 @@ def test_a_finding_that_begins_elsewhere_is_left(tmp_path: Path) -> None:
     assert _validated(tmp_path, example) == [("SND207", 1, 1), ("SND902", 2, 33)]
 
 
+@pytest.mark.parametrize(
+    "text", ["if: >-  # {}\n  a and\n  b\n\nthen: c\n", "# {}\nif: |\n  a and\n  b\nthen: c\n", "# {}\nif: 'a and\n\n  b'\nthen: c\n"]
+)
+def test_at_a_text_of_several_lines_a_comment_stands_for_all_of_them(text: str) -> None:
+    said = text.replace("{}", "sounding: ignore SND207 one")
+    lines = said.split("\n")
+    last = lines.index("then: c")
+    inside = next(number for number, line in enumerate(lines, 1) if line.startswith("  b"))
+    assert _left(said, ("SND207", inside)) == []
+    assert [left[:2] for left in _left(said, ("SND207", last + 1))] == [("SND902", 1), ("SND207", last + 1)]
+
+
 def test_comments_of_their_own_add_up() -> None:
     text = "# sounding: ignore SND207 one\n# a word between\n  # sounding: ignore SND403 two\na: 1\n"
     assert _left(text, ("SND207", 4), ("SND403", 4)) == []

@@ -156,11 +156,27 @@ def test_an_event_that_cannot_be_is_refused(tmp_path: Path, events: str, code: s
         ("email", '"{{ contact.name }}"', False),
         ("name", '"{{ contact.name }}, {{ score }}"', True),
         ("name", "012", True),
+        ("email", '"{{ contact.email }}"', True),
+        ("mrr", '"{{ contact.visits }}"', True),
+        ("visits", '"{{ contact.mrr }}"', False),
     ],
 )
 def test_a_new_value_fits_the_type_of_its_field(tmp_path: Path, field: str, value: str, fits: bool) -> None:
     found = codes(tmp_path, f"when: survey.nps_a.answered\nthen: [{{update: {{contact: {{{field}: {value}}}}}}}]\n")
     assert found == ([] if fits else ["SND304"])
+
+
+def test_what_may_be_missing_fits_a_field_that_may_be_and_is_printed_nowhere(tmp_path: Path) -> None:
+    """One `{{ … }}` keeps its type; in a longer text it is printed."""
+
+    def said(field: str, value: str) -> list[str]:
+        return codes(tmp_path, f"when: survey.nps_b.answered\nthen: [{{update: {{contact: {{{field}: {value}}}}}}}]\n")
+
+    assert said("email", '"{{ contact.email }}"') == []
+    assert said("tier", '"{{ why }}"') == ["SND304"]
+    assert said("email", '"{{ none }}"') == ["SND305"]
+    assert said("name", '"{{ more }}"') == ["SND305"]
+    assert said("email", '"x{{ contact.email }}"') == ["SND305"]
 
 
 GUARDED = "  - ticket: {title: x}\n    if: contact.tier == 'vip'\n    as: case\n"
@@ -189,3 +205,14 @@ def test_where_a_missing_result_is_read_is_told_to_the_character(tmp_path: Path)
     begin = lines.index("  - ticket: {title: x}") + 1
     spans = [finding.span for finding in check_project(tmp_path).findings.sorted() if finding.code == "SND305"]
     assert [(span.line - begin, span.column, span.end_column) for span in spans if span is not None] == [(3, 29, 37), (4, 19, 23)]
+
+
+def test_a_star_stands_for_every_survey_with_a_metric_where_one_changes(tmp_path: Path) -> None:
+    starts = "then: [{ticket: {title: '{{ event.change }}'}}]\n"
+    assert codes(tmp_path, f"when: metric.*.changed\n{starts}") == []
+    definitions = check_project(tmp_path).definitions
+    assert definitions is not None
+    assert definitions.automations["a"].when == ("metric.csat_c.changed", "metric.nps_a.changed", "metric.nps_b.changed")
+    assert codes(tmp_path, f"when: {{metric.*.changed: {{metric: csat}}}}\n{starts}") == []
+    assert codes(tmp_path, f"when: {{metric.*.changed: {{metric: none}}}}\n{starts}") == ["SND202"]
+    assert codes(tmp_path, f"when: metric.*.chnged\n{starts}") == ["SND202"]

@@ -204,6 +204,10 @@ def test_a_fault_is_found_at_its_characters(text: str, code: str, hint: str | No
         "not contact.asked|default(false)",
         "(contact.mrr is not none and contact.mrr > 5) or score < 3",
         "(contact.mrr is not none or score < 3) == true",
+        "contact.mrr != none and contact.mrr > 5",
+        "none != reason and reason|length > 1",
+        "contact.mrr == none or contact.mrr > 5",
+        "company.size != none and company.name|length > 3",
     ],
 )
 def test_a_guard_rules_out_that_the_value_is_missing(text: str) -> None:
@@ -221,6 +225,8 @@ def test_a_guard_rules_out_that_the_value_is_missing(text: str) -> None:
         "contact.mrr != 5 and contact.mrr < 9",
         "contact.mrr in [none, 2] and contact.mrr < 9",
         "contact.mrr == none and contact.mrr < 9",
+        "contact.mrr != none or contact.mrr < 9",
+        "contact.mrr != company.size and contact.mrr < 9",
         "company.name is not none and company.size > 5",
         "company is not none and company.size > 5",
         "(contact.mrr is not none and score < 3) or contact.mrr > 5",

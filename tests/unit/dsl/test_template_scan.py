@@ -62,6 +62,7 @@ def problems(text: str) -> list[Problem]:
         ("{% for x in «wishes» %}{% endfor %}", "SND309", "may be missing: guard it"),
         ("{% if contact.role is none %}{{ «contact.role» }}{% endif %}", "SND305", "may be missing"),
         ("{% if contact.role is not none %}x{% else %}{{ «contact.role» }}{% endif %}", "SND305", "may be missing"),
+        ("{% if contact.role is none %}x{% endif %}{{ «contact.role» }}", "SND305", "may be missing"),
         ("{% if contact.role is not none %}x{% elif score > 3 %}{{ «contact.role» }}{% endif %}", "SND305", "may be missing"),
         ("{% if contact.role is not none %}x{% endif %}{{ «contact.role» }}", "SND305", "may be missing"),
         # what has no text
@@ -107,6 +108,9 @@ def test_a_fault_is_found_at_its_characters_and_nothing_that_follows_from_it(tex
         "{{ contact.role|default('friend') }}",
         "{% if contact.role is not none %}{{ contact.role }}{% endif %}",
         "{% if score > 3 %}x{% elif contact.role is not none %}{{ contact.role }}{% else %}y{% endif %}",
+        "{% if contact.role is none %}x{% else %}{{ contact.role }}{% endif %}",
+        "{% if contact.role is none %}x{% elif contact.role|length > 3 %}{{ contact.role }}{% else %}{{ contact.role }}{% endif %}",
+        "{% if score > 3 %}x{% elif contact.role is none %}y{% elif score > 2 %}{{ contact.role }}{% endif %}",
         "{% if contact.role is not none %}{% for x in likes %}{{ contact.role }}{{ x }}{% endfor %}{% endif %}",
         "{% if contact.role is not none and score > 3 %}{% if score > 4 %}{{ contact.role }}{% endif %}{% endif %}",
         "{% if wishes is not none %}{% for x in wishes %}{{ x }}{% else %}none{% endfor %}{% endif %}",
