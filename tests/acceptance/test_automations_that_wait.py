@@ -111,7 +111,7 @@ KILLS = 4
 
 async def test_after_each_kill_every_wait_goes_on_exactly_once(tmp_path: Path) -> None:
     """Some tickets are closed, some time out, and the daemon is killed in between, with waits pending and effects on their way."""
-    async with world(tmp_path, {HELP: RESCUE.replace("at_most: 1h", "at_most: 4s")}) as made:
+    async with world(tmp_path, {HELP: RESCUE.replace("at_most: 1h", "at_most: 12s")}) as made:
         daemon = made.daemon
         for number in range(1, 41):
             await daemon.send(wanted(number))

@@ -171,5 +171,5 @@ def test_twice_the_comments_take_no_more_than_their_share_of_time(line: str) -> 
         apply_ignores(Findings(), ignores_of({"a.yaml": text}), CHECKS)
         return time.process_time() - began
 
-    # Quadratic work would take a hundred times as long.
-    assert seconds(10_000) < 40 * max(min(seconds(1_000) for _ in range(3)), 0.002)
+    # Linear work takes ten times as long, quadratic work a hundred times; the least of three, since a busy machine is slow at times.
+    assert min(seconds(10_000) for _ in range(3)) < 50 * max(min(seconds(1_000) for _ in range(3)), 0.004)
