@@ -111,7 +111,7 @@ def _render(
             from engine.checks.formats.place import prefix_of
 
             files = [name for name in report.texts if selection is None or name in selection.files]
-            return junit.render(diagnostics, files, prefix_of(root), info_fails=fail_on is Severity.INFO)
+            return junit.render(diagnostics, files, prefix_of(root), failing=[s for s in Severity if _RANK[s] <= _RANK[fail_on]])
     from engine.checks.formats import text
 
     return text.render(diagnostics, report.files, report.texts)

@@ -74,6 +74,8 @@ def find_files(root: Path) -> list[Path]:
 
 def find_names(root: Path) -> list[str]:
     """The same by their names, relative to ``root``."""
+    if root.is_file():
+        raise UsageError(f"{root} is a file: a project is a folder. Name the one that holds {PROJECT_FILE}")
     if not (root / PROJECT_FILE).is_file():
         raise UsageError(f"no {PROJECT_FILE} in {root}: a project is the folder that holds it. Name one with --project")
     found = {str(root / PROJECT_FILE): None}

@@ -113,9 +113,10 @@ READING = (
     ),
     Entry(
         code="SND108",
-        title="a step that does not have one action",
+        title="keys that do not go together",
         explanation=(
-            "A step does one thing, so that it can be delivered, retried and explained by itself. Write a second step for the second."
+            "A step does one thing, so that it can be delivered, retried and explained by itself. Write a second step for the second. "
+            "Likewise a cadence begins with one of `when`, `every` and `cron`, and an incentive is one of `pool`, `draw` and `offer`."
         ),
         fails="automation: rescue\nwhen: survey.nps_delivery.answered\nthen:\n"
         '  - ticket: {title: "{{ score }}"}\n    update: {contact: {last_nps: "{{ score }}"}}\n',

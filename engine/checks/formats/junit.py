@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from engine.dsl.diagnostics import Diagnostic, Severity
@@ -12,14 +12,14 @@ from engine.dsl.diagnostics import Diagnostic, Severity
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(diagnostics: Sequence[Diagnostic], files: Iterable[str], prefix: str, *, info_fails: bool) -> str:
-    """``info_fails`` says whether an info is a failure too; else it is a passed case that says something."""
+def render(diagnostics: Sequence[Diagnostic], files: Iterable[str], prefix: str, *, failing: Collection[Severity]) -> str:
+    """A finding of a ``failing`` severity is a failure; else it is a passed case that says something."""
     by_file: dict[str, list[Diagnostic]] = {name: [] for name in files}
     for diagnostic in diagnostics:
         by_file.setdefault(diagnostic.file or "", []).append(diagnostic)
     suites = ET.Element("testsuites", name="sounding validate")
     for name, found in by_file.items():
-        suites.append(_suite(prefix + name, found, info_fails=info_fails))
+        suites.append(_suite(prefix + name, found, failing=failing))
     for count in ("tests", "failures"):
         suites.set(count, str(sum(int(suite.get(count, 0)) for suite in suites)))
     suites.set("errors", "0")
@@ -27,10 +27,10 @@ def render(diagnostics: Sequence[Diagnostic], files: Iterable[str], prefix: str,
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode")
 
 
-def _suite(file: str, diagnostics: Sequence[Diagnostic], *, info_fails: bool) -> ET.Element:
+def _suite(file: str, diagnostics: Sequence[Diagnostic], *, failing: Collection[Severity]) -> ET.Element:
     suite = ET.Element("testsuite", name=_legal(file))
     for diagnostic in diagnostics:
-        suite.append(_case(file, diagnostic, info_fails=info_fails))
+        suite.append(_case(file, diagnostic, failing=failing))
     if not diagnostics:
         ET.SubElement(suite, "testcase", name="no findings", classname=_legal(file), file=_legal(file), time="0")
     suite.set("tests", str(len(suite)))
@@ -40,7 +40,7 @@ def _suite(file: str, diagnostics: Sequence[Diagnostic], *, info_fails: bool) ->
     return suite
 
 
-def _case(file: str, diagnostic: Diagnostic, *, info_fails: bool) -> ET.Element:
+def _case(file: str, diagnostic: Diagnostic, *, failing: Collection[Severity]) -> ET.Element:
     span = diagnostic.span
     place = f"{span.line}:{span.column}" if span is not None else ""
     case = ET.Element("testcase", name=f"{diagnostic.code} {place}".rstrip(), classname=_legal(file), file=_legal(file), time="0")
@@ -50,7 +50,7 @@ def _case(file: str, diagnostic: Diagnostic, *, info_fails: bool) -> ET.Element:
     if diagnostic.hint:
         lines.append(f"hint: {diagnostic.hint}")
     text = _legal("\n".join(lines))
-    if diagnostic.severity is Severity.INFO and not info_fails:
+    if diagnostic.severity not in failing:
         ET.SubElement(case, "system-out").text = text
     else:
         ET.SubElement(case, "failure", type=diagnostic.code, message=_legal(diagnostic.message)).text = text

@@ -24,6 +24,10 @@ class Problem:
     hint: str | None = None
 
 
+# What has no name may be a calculation, and `|` binds tighter than its operators.
+_UNNAMED_GUARD = "put it in brackets and add `|default(…)`; a division by zero, for one, gives none"
+
+
 class Judge:
     """Collects what is wrong with an expression."""
 
@@ -37,7 +41,7 @@ class Judge:
         if term.type.optional:
             path = path_text(node)
             what = f"`{path}`" if path else name_of(term.type) if term.type.kind == "none" else "this value"
-            guard = f"write `{path} is not none and …` before it, or `{path}|default(…)`" if path else "add `|default(…)`"
+            guard = f"write `{path} is not none and …` before it, or `{path}|default(…)`" if path else _UNNAMED_GUARD
             self.refuse("SND305", f"{what} may be missing, so it cannot {use}", node.offset, width(node), guard)
         return not term.type.optional
 

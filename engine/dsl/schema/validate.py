@@ -121,6 +121,9 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
             known = error.schema["properties"]
             if not any(nearest(key, known) == missing for key in node.entries if key not in known):  # misspelt, it is not missing
                 findings.error("SND102", f"{_short(title)} needs `{missing}`", _holder(document, path), address=address)
+        case _ if isinstance(node, Scalar) and "{{" in node.text:  # whatever was expected, it is not worked out here
+            message = f"expected {title or 'a literal'}, which is taken as it stands: `{{{{ }}}}` has no meaning here"
+            findings.error("SND402", message, node.within(node.text.index("{{"), 2), address=address)
         case "enum":
             value = str(error.instance) if not isinstance(error.instance, (dict, list)) else _NAMES[type(error.instance)]
             known = [str(v) for v in error.validator_value]
@@ -130,6 +133,8 @@ def _explain(error: Any, document: Mapping, findings: Findings, address: str, tr
             findings.error("SND103", f"expected {title}, but {lacks}", node.span, address=address)
         case "pattern":
             findings.error("SND103", f"expected {title}, but got `{error.instance}`", node.span, address=address)
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            findings.error("SND103", f"expected {title}, but got {error.instance}", node.span, address=address)
         case _:
             got = _NAMES.get(type(error.instance), "something else")
             where = _holder(document, path) if error.instance is None and path else node.span
@@ -154,6 +159,10 @@ def _trap(node: Node, wanted: Any) -> str | None:
         return "quote the text if it was meant as text"
     if isinstance(node, Mapping) and wanted == "array":
         return "begin each item of a list with `- `, or put the list in [ ]"
+    if isinstance(node, Scalar) and node.data is None and "string" in wanted:
+        behind = node.file.text[node.end :].partition("\n")[0].lstrip(" ")
+        if behind.startswith("#"):
+            return "quote what begins with `#`: it is a comment from there on"
     return None
 
 

@@ -200,8 +200,8 @@ def test_fingerprints_outlive_lines_added_above_and_differ_among_equal_lines() -
 # -- junit ------------------------------------------------------------------------------------------------------------
 
 
-def _junit(*diagnostics: Diagnostic, files: tuple[str, ...] = (), info_fails: bool = False, prefix: str = "") -> ET.Element:
-    return ET.fromstring(junit.render(diagnostics, files, prefix, info_fails=info_fails))
+def _junit(*diagnostics: Diagnostic, files: tuple[str, ...] = (), fail_on: Severity = Severity.ERROR, prefix: str = "") -> ET.Element:
+    return ET.fromstring(junit.render(diagnostics, files, prefix, failing=list(Severity)[: list(Severity).index(fail_on) + 1]))
 
 
 def test_a_file_without_findings_is_one_passed_case() -> None:
@@ -224,16 +224,13 @@ def test_a_suite_holds_a_failed_case_for_each_finding() -> None:
     assert (suites.get("tests"), suites.get("failures"), suites.get("errors")) == ("3", "2", "0")
 
 
-def test_an_info_is_said_and_fails_only_where_it_is_told_to() -> None:
-    info = _finding(span=POINT, severity=Severity.INFO)
-    said = _junit(info, files=(FILE,))
+@pytest.mark.parametrize("severity", [Severity.WARNING, Severity.INFO])
+def test_what_is_no_error_is_said_and_fails_only_where_the_exit_says_so_too(severity: Severity) -> None:
+    finding = _finding(span=POINT, severity=severity)
+    said = _junit(finding, files=(FILE,))
     assert [child.tag for child in said.iter()][2:] == ["testcase", "system-out"]
     assert said.get("failures") == "0"
-    assert _junit(info, files=(FILE,), info_fails=True).get("failures") == "1"
-
-
-def test_a_warning_fails() -> None:
-    assert _junit(_finding(span=POINT, severity=Severity.WARNING), files=(FILE,)).get("failures") == "1"
+    assert _junit(finding, files=(FILE,), fail_on=severity).get("failures") == "1"
 
 
 def test_a_file_as_a_whole_and_a_project_without_a_file_are_cases_too() -> None:

@@ -350,3 +350,46 @@ CSAT = "---\nsurvey: visit\nmetric: csat\nquestions:\n  {}\n"
 def test_behind_every_survey_stands_what_all_of_them_have(tmp_path: Path, questions: str, condition: str, code: str | None) -> None:
     automation = f"---\nautomation: a\nwhen: survey.*.answered\nif: {condition}\nthen: [stop: true]\n"
     check(tmp_path, PROJECT + SURVEY + CSAT.format(questions) + automation, code)
+
+
+STEP = "---\nautomation: a\nwhen: survey.nps.answered\nthen:\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        ('  - wait: "⟦{{⟧ x }}"\n', "SND402"),
+        ('  - ticket: {via: desk, title: a, priority: "a ⟦{{⟧ x }}"}\n', "SND402"),
+        ('  - ticket: {via: "⟦{{⟧ x }}", title: a}\n', "SND402"),
+    ],
+)
+def test_braces_in_a_literal_are_pointed_at_whatever_form_it_has(tmp_path: Path, step: str, code: str) -> None:
+    check(tmp_path, PROJECT + SURVEY + STEP + step, code)
+
+
+@pytest.mark.parametrize(
+    ("added", "message", "hint"),
+    [
+        ("limits: {sends_per_hour: 0}\n", "but got 0", None),
+        (
+            "theme:\n  accent: #006633\n",
+            "but got nothing",
+            "quote what begins with `#`: it is a comment from there on",
+        ),
+    ],
+)
+def test_what_is_wrong_in_the_project_is_said_in_its_own_words(tmp_path: Path, added: str, message: str, hint: str | None) -> None:
+    (tmp_path / "sounding.yaml").write_text(PROJECT.replace("languages", f"{added}languages", 1), encoding="utf-8")
+    (finding,) = check_project(tmp_path).findings.items
+    assert finding.message.endswith(message)
+    assert finding.hint == hint
+
+
+def test_a_calculation_that_may_give_none_comes_with_why(tmp_path: Path) -> None:
+    text = (
+        PROJECT + SURVEY + "---\nautomation: a\nwhen: survey.nps.answered\nif: score / score > 3\nthen: [{ticket: {via: desk, title: a}}]\n"
+    )
+    (tmp_path / "sounding.yaml").write_text(text, encoding="utf-8")
+    (finding,) = check_project(tmp_path).findings.items
+    assert finding.code == "SND305"
+    assert finding.hint == "put it in brackets and add `|default(…)`; a division by zero, for one, gives none"
