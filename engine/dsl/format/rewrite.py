@@ -12,6 +12,7 @@ from engine.dsl.format.order import arrange
 from engine.dsl.format.parse import parse
 from engine.dsl.format.render import render
 from engine.dsl.format.tokens import Token, normal_breaks, scan
+from engine.dsl.libyaml import masked
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.errors import SoundingError
 
@@ -27,14 +28,14 @@ def rewrite(data: bytes, name: str, findings: Findings) -> str | None:
     if own.items:
         findings.items.extend(own.items)
         return None
-    text = normal_breaks(text)
+    text, back = masked(normal_breaks(text))
     tokens = scan(text)
     kept = _kept(tokens)
     documents, rest = parse(text, tokens)
     for document in documents:
         if document.root is not None:
             arrange(document.root.value)
-    found = render(documents, rest)
+    found = render(documents, rest).translate(back)
     if found.encode() != data:
         _prove(before, kept, found, name)
     return found
@@ -44,7 +45,7 @@ def _prove(before: list[Mapping], kept: Counter[str], new: str, name: str) -> No
     findings = Findings()
     after, _ = source.parse(new.encode(), name, findings)
     same = not findings.items and len(before) == len(after) and all(map(_same, before, after))
-    if not same or kept != _kept(scan(new)):
+    if not same or kept != _kept(scan(masked(new)[0])):
         raise ChangedMeaningError(f"{name} was left as it is: formatting would change what it says. This is a defect; please report it")
 
 

@@ -56,8 +56,8 @@ class Token:
 
 
 def normal_breaks(text: str) -> str:
-    """The text with LF for CRLF, CR and NEL, and without a byte order mark: to libyaml it is the same text."""
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
+    """The text with LF for CRLF and CR, and without a byte order mark: to libyaml it is the same text."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def breaks_between(text: str, start: int, end: int) -> bool:

@@ -184,5 +184,5 @@ async def test_a_damaged_file_is_an_error_that_says_so(store: SqliteStore) -> No
     with store.path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 4096 * 30)
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match=r"cannot be (read|opened)"):
         read_only(store.path, lambda tx: (tx.counts(), [tx.setting(f"k{n}") for n in range(10)]))
