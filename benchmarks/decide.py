@@ -34,7 +34,7 @@ from engine.model.events import Event
 from engine.model.feedback import Asked
 from engine.rules.compile import RuleSet
 from engine.rules.decide import Ask, decide
-from engine.rules.eligibility import Asking
+from engine.rules.eligibility import Asking, Ledger
 from engine.rules.needs import absent
 from engine.rules.scope import Situation, alone
 from engine.rules.trace import explain
@@ -167,7 +167,7 @@ def _claims(rules: RuleSet, cases: Sequence[Situation]) -> dict[str, tuple[int, 
     keys = {"contact": "1", "company": "1"}
 
     def claim() -> object:
-        return [rules.eligibility.may_send(asking, None, there.scope, keys, lines.__getitem__, NOON) for there in cases]
+        return [rules.eligibility.may_send(asking, None, there.scope, keys, Ledger(lines.__getitem__), NOON) for there in cases]
 
     return {"claim": (len(cases), claim)}
 

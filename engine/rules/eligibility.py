@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,7 @@ from engine.schedule.windows import next_open
 
 Scope = Mapping[str, object]
 Keys = Mapping[str, str]  # kind → key of the object
-Ledger = Callable[[str], Iterable[Asked]]  # the lines of a group, in any order; what is older than `Eligibility.lookback` may be left out
+Lines = Callable[[str], Iterable[Asked]]  # of a group, in any order; what is older than `Eligibility.lookback` may be left out
 
 # The field of a contact by which a channel reaches them.
 ADDRESS_FIELDS: Mapping[str, str] = {"email": "email", "sms": "phone"}
@@ -45,6 +46,18 @@ class Verdict:
 
 
 ALLOWED = Verdict()
+
+
+# What counts may be on its way still, and be freed if it is rejected. So long to wait for it: the longer, the longer it took so far.
+SETTLING = (dt.timedelta(seconds=2), dt.timedelta(minutes=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Who was asked. ``settled`` says of a line whether it is known what became of its message: until then it may be freed."""
+
+    lines: Lines
+    settled: Callable[[Asked], bool] = lambda line: True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +100,16 @@ class Eligibility:
         last = asking.due + dt.timedelta(seconds=asking.lifetime) if asking.lifetime is not None else None
         if last is not None and now > last:
             return Verdict("expired before it could be sent")
-        put_off = self._put_off(asking, scope, keys, ledger, now)
-        if put_off is not None:
-            if put_off.until is None:
-                return Verdict(f"{put_off.reason}: there is no time left")
-            return Verdict(f"{put_off.reason}; it expires before") if last is not None and put_off.until > last else put_off
-        reason = self.refusal(asking.cadence, scope, keys) or self._over(asking, scope, keys, ledger, now)
-        return ALLOWED if reason is None else Verdict(reason)
+        closed = self._closed(asking.cadence, scope, now)
+        if closed is not None and closed.until is None:
+            return Verdict(f"{closed.reason}: there is no time left")
+        found = closed or self._again(asking, keys, ledger, now)
+        if found is None:
+            refused = self.refusal(asking.cadence, scope, keys)
+            found = Verdict(refused) if refused is not None else self._over(asking, scope, keys, ledger, now)
+        if found.until is not None and last is not None and found.until > last:
+            return Verdict(f"{found.reason}; it expires before")
+        return found
 
     def quiet_until(self, scope: Scope, now: dt.datetime) -> dt.datetime | None:
         """When a message may reach the contact, where that is not now."""
@@ -173,18 +189,19 @@ class Eligibility:
             return f"{name}: not in its sample"
         return None
 
-    def _put_off(self, asking: Asking, scope: Scope, keys: Keys, ledger: Ledger, now: dt.datetime) -> Verdict | None:
-        """Quiet hours, the cadence's own hours, and the same survey not too soon again."""
-        closed = self._closed(asking.cadence, scope, now)
-        if closed is not None:
-            return closed
+    def _again(self, asking: Asking, keys: Keys, ledger: Ledger, now: dt.datetime) -> Verdict | None:
+        """The same survey not too soon again."""
         again = asking.cadence.again if asking.cadence is not None else None
         if again is None or asking.message:
             return None
         earlier = self._others(asking, f"contact/{keys.get('contact')}", ledger)
-        same = [line.at for line in earlier if line.message == 0 and line.survey == asking.survey]
-        until = again.after(max(same), self._zone, self._works) if same else now
-        return Verdict(f"again: {again}", until) if until > now else None
+        same = [line for line in earlier if line.message == 0 and line.survey == asking.survey]
+        until = [(again.after(line.at, self._zone, self._works), line) for line in same]
+        early = [(end, line) for end, line in until if end > now]
+        if not early:
+            return None
+        sure = [end for end, line in early if ledger.settled(line)]
+        return Verdict(f"again: {again}", max(sure) if sure else _settling(asking, now))
 
     def _closed(self, cadence: Cadence | None, scope: Scope, now: dt.datetime) -> Verdict | None:
         quiet, between = self._project.quiet, cadence.between if cadence is not None else None
@@ -210,25 +227,35 @@ class Eligibility:
         except (ValueError, OSError, LookupError):  # the contract may call any text a time zone
             return self._zone
 
-    def _over(self, asking: Asking, scope: Scope, keys: Keys, ledger: Ledger, now: dt.datetime) -> str | None:
-        """The cap that one more message would break."""
+    def _over(self, asking: Asking, scope: Scope, keys: Keys, ledger: Ledger, now: dt.datetime) -> Verdict:
+        """The cap that one more message would break; put off where that depends on what is on its way."""
+        unsure = None
         for cap in self._project.frequency:
             if (asking.message and cap.count != "messages") or cap.channel not in (None, asking.channel):
                 continue
             group = _group(cap.of, scope, keys)
             if group is None or (cap.condition is not None and not self._true(cap.condition, scope)):
                 continue
-            counted = sum(1 for line in self._others(asking, group, ledger) if _counts(cap, line, now, self._zone, self._works))
-            if counted >= cap.max:
-                return f"frequency: {cap_text(cap)}"
-        return None
+            counted = [line for line in self._others(asking, group, ledger) if _counts(cap, line, now, self._zone, self._works)]
+            if len(counted) < cap.max:
+                continue
+            if sum(1 for _ in islice(filter(ledger.settled, counted), cap.max)) == cap.max:
+                return Verdict(f"frequency: {cap_text(cap)}")
+            unsure = unsure or Verdict(f"frequency: {cap_text(cap)}", _settling(asking, now))
+        return unsure or ALLOWED
 
     def _others(self, asking: Asking, group: str, ledger: Ledger) -> Iterator[Asked]:
-        return (line for line in ledger(group) if (line.invitation, line.message) != (asking.invitation, asking.message))
+        return (line for line in ledger.lines(group) if (line.invitation, line.message) != (asking.invitation, asking.message))
 
     def _groups(self, scope: Scope, keys: Keys) -> list[str]:
         found = (_group(of, scope, keys) for of in sorted(self._counted))
         return [group for group in found if group is not None]
+
+
+def _settling(asking: Asking, now: dt.datetime) -> dt.datetime:
+    """When to look again at what depends on a message that is on its way."""
+    least, most = SETTLING
+    return now + min(max((now - asking.due) / 4, least), most)
 
 
 def _counts(cap: FrequencyCap, line: Asked, now: dt.datetime, zone: ZoneInfo, works: WorkingDay) -> bool:

@@ -185,9 +185,7 @@ def _invitation(tx: Transaction, versions: Versions, current: Version, row: Deli
     cadence = version.definitions.cadences[invitation.cadence] if not at else None
     rules, asking = current.rules.eligibility, _asking(version, cadence, row, invitation)
 
-    def ledger(group: str) -> list[Asked]:
-        return tx.asked(group, now - rules.lookback)
-
+    ledger = Ledger(lambda group: tx.asked(group, now - rules.lookback), lambda line: _settled(tx, line))
     verdict = rules.may_send(asking, invitation, scope, row.subjects, ledger, now)
     if row.message and invitation.state is InvitationState.PLANNED and cadence is not None and cadence.remind is not None:
         verdict = Verdict("its invitation is not out yet", cadence.remind.every.after(now, version.zone, version.definitions.project.works))
@@ -229,7 +227,7 @@ def _plan_reminder(tx: Transaction, version: Version, cadence: Cadence | None, r
     next_one = replace(
         row,
         id=0,
-        key=effect_key(row.invitation or "", f"remind/{number}"),
+        key=_reminder_key(row.invitation or "", number),
         action="remind",
         payload={**row.payload, MESSAGE: number},
         state=DeliveryState.PENDING,
@@ -283,7 +281,20 @@ def _after_rivals(
 
 
 def _with(ledger: Ledger, lines: Sequence[Asked]) -> Ledger:
-    return lambda group: [*ledger(group), *(line for line in lines if line.group == group)]
+    return replace(ledger, lines=lambda group: [*ledger.lines(group), *(line for line in lines if line.group == group)])
+
+
+def _settled(tx: Transaction, line: Asked) -> bool:
+    """Whether it is known what became of a message that has reserved a line. One that was rejected has none."""
+    if line.message:
+        reminder = tx.delivery(_reminder_key(line.invitation, line.message))
+        return reminder is None or reminder.state not in (DeliveryState.PENDING, DeliveryState.SENDING)
+    invitation = tx.invitations([line.invitation]).get(line.invitation)
+    return invitation is None or invitation.state is not InvitationState.PLANNED
+
+
+def _reminder_key(invitation: str, number: int) -> str:
+    return effect_key(invitation, f"remind/{number}")
 
 
 def _step(

@@ -15,7 +15,7 @@ from engine.dsl.expressions.meaning import NOW, ZONE
 from engine.model.definitions import Audience, Cadence, Definitions
 from engine.model.feedback import Asked, Invitation, InvitationState
 from engine.model.policies import Quiet
-from engine.rules.eligibility import Asking, Eligibility, sampled
+from engine.rules.eligibility import Asking, Eligibility, Ledger, sampled
 from engine.schedule.durations import Duration
 from engine.schedule.windows import TimeRange
 
@@ -76,7 +76,9 @@ def test_deciding_refuses_nobody_whom_the_claim_would_allow_or_put_off(
         for n, age in enumerate(ages)
     ]
     refused = rules.pre_filter(cadence, scope, {"contact": "c"}, now)
-    verdict = rules.may_send(asking(cadence), None, scope, {"contact": "c"}, lambda group: lines if group == "contact/c" else [], now)
+    verdict = rules.may_send(
+        asking(cadence), None, scope, {"contact": "c"}, Ledger(lambda group: lines if group == "contact/c" else []), now
+    )
     if refused is not None:
         assert (verdict.allowed, verdict.until) == (False, None)
     if verdict.allowed:
@@ -107,7 +109,7 @@ def test_what_is_over_is_not_sent(state: InvitationState, reason: str) -> None:
         reason="a better reason" if state is InvitationState.DROPPED else None,
     )
     scope: dict[str, object] = {"contact": {}, "event": {}, NOW: MONDAY, ZONE: KYIV}
-    assert Eligibility(definitions).may_send(asking(cadence), invitation, scope, {}, lambda _: (), MONDAY).reason == reason
+    assert Eligibility(definitions).may_send(asking(cadence), invitation, scope, {}, Ledger(lambda _: ()), MONDAY).reason == reason
 
 
 def audience(sample: float, rotate: str | None = None) -> Audience:

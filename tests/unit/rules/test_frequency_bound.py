@@ -1,5 +1,5 @@
 """Whatever the order of invitations, reminders, rejections, second attempts and time: nobody is asked more often than the policy says,
-and nobody is refused whom it allows. The oracle looks at every window that there is."""
+and nobody is refused whom it allows, nor for a message that may yet be rejected. The oracle looks at every window that there is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.model.definitions import Cadence
 from engine.model.feedback import Asked
 from engine.model.policies import FrequencyCap
 from engine.rules.compile import RuleSet
-from engine.rules.eligibility import Asking, Eligibility
+from engine.rules.eligibility import Asking, Eligibility, Ledger
 
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 SPAN = {"6h": dt.timedelta(hours=6), "2d": dt.timedelta(days=2), "1w": dt.timedelta(weeks=1)}
@@ -81,6 +81,7 @@ class Message:
     channel: str
     at: dt.datetime
     groups: dict[str, str]  # `of` → whom it counts for
+    settled: bool = False  # it is known that it arrived
 
 
 @dataclass(slots=True)
@@ -124,6 +125,10 @@ class Frequency(RuleBasedStateMachine):
         return self.try_to_send(who, Message(first.invitation, first.number + later, first.channel, self.now, self.groups(who, deal)), deal)
 
     @rule(of=consumes(sent))
+    def a_message_has_arrived(self, of: tuple[int, Message, int]) -> None:
+        of[1].settled = True
+
+    @rule(of=consumes(sent))
     def a_message_was_rejected(self, of: tuple[int, Message, int]) -> None:
         self.forget(of[1])
 
@@ -160,9 +165,11 @@ class Frequency(RuleBasedStateMachine):
             lifetime=None,
             message=message.number,
         )
-        verdict = self.policy.may_send(asking, None, scope, keys, self.lines_of, self.now)
-        assert verdict.until is None
-        assert verdict.allowed is not self.breaks(message, person), verdict.reason
+        verdict = self.policy.may_send(asking, None, scope, keys, Ledger(self.lines_of, self.settled), self.now)
+        assert verdict.allowed is not self.breaks(message, person, self.history), verdict.reason
+        if not verdict.allowed:  # for good where all arrived that it would be too many with
+            refused = self.breaks(message, person, [one for one in self.history if one.settled])
+            assert (verdict.until is None) is refused, verdict.reason
         if not verdict.allowed:
             return multiple()
         self.forget(message)
@@ -174,6 +181,9 @@ class Frequency(RuleBasedStateMachine):
     def lines_of(self, group: str) -> list[Asked]:
         return [line for line in self.ledger.values() if line.group == group and line.at >= self.now - self.policy.lookback]
 
+    def settled(self, line: Asked) -> bool:
+        return any(one.settled for one in self.history if (one.invitation, one.number) == (line.invitation, line.message))
+
     def forget(self, message: Message) -> None:
         self.history = [one for one in self.history if (one.invitation, one.number) != (message.invitation, message.number)]
         gone = [key for key in self.ledger if key[1:] == (message.invitation, message.number)]
@@ -182,9 +192,9 @@ class Frequency(RuleBasedStateMachine):
 
     # -- the oracle
 
-    def breaks(self, message: Message, person: Person) -> bool:
+    def breaks(self, message: Message, person: Person, beside: list[Message]) -> bool:
         """Whether one more message makes some window hold more than a cap allows."""
-        others = [one for one in self.history if (one.invitation, one.number) != (message.invitation, message.number)]
+        others = [one for one in beside if (one.invitation, one.number) != (message.invitation, message.number)]
         return any(
             self.too_many(cap, [*others, message], message.groups[cap.of], since=message)
             for cap in self.caps

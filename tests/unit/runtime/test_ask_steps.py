@@ -16,6 +16,7 @@ from engine.model.delivery import DeliveryState, Sent
 from engine.model.events import Event
 from engine.model.feedback import InvitationState
 from engine.respond.session import Accepted
+from engine.rules.eligibility import SETTLING
 from engine.runtime.claim import Claimed
 from engine.runtime.respondents import StoredRespondents
 from engine.runtime.results import Result, write_results
@@ -100,6 +101,8 @@ async def test_what_a_step_asks_counts_as_asked_and_is_judged_by_the_policy(tmp_
         await made.turn(wanted(), wanted())
         made.clock.advance(DAY)
         assert len(await send(made)) == 1
+        made.clock.advance(SETTLING[1])  # by then it is known that the first has arrived
+        assert await send(made) == []
         assert [line.reason for line in await made.outbox(DeliveryState.DROPPED)] == ["frequency: 1 per 30d of contact"]
         assert [row["survey"] for row in stored.rows(made.store.path, "SELECT survey FROM ask")] == ["csat_visit"]
 
