@@ -1,11 +1,12 @@
-"""The daemon is killed again and again in the middle of a feed; afterwards everything that it acknowledged is accounted for."""
+"""The daemon is killed again and again in the middle of a feed, while runs wait, deliveries wait for another attempt, desks close
+tickets before they answer, and receivers time out after they accepted. `crash_checks` looks at what is left."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -15,15 +16,48 @@ from urllib.parse import urlencode
 
 import aiohttp
 import stored
-from daemon_process import CRM_TOKEN, World, delivered, token_in, wanted
-
-from engine.channels.mime import message_id
-from engine.store.sqlite.files import problems
+from daemon_process import CRM_TOKEN, DESK_TOKEN, World, delivered, event, token_in, wanted
+from eventually import eventually
 
 SENDER = "Shop <cx@shop.test>"
 PAUSE = 0.005  # seconds between two events of one sender
 ANSWERING = 0.6  # share of the invited
+CALLED = 0.5  # share of those who asked for help that are called
 DEALS = 20
+DESK_TAKES = 0.15  # seconds between a new ticket and the answer that says so
+
+_HELP = """automation: help
+when: help.wanted
+then:
+  - ticket: {via: desk, title: "{{ event.topic }}", body: "From {{ contact.name|default('someone') }}"}
+"""
+CHANGES = {
+    "timeout: 5}": "timeout: 1}",
+    "  help.wanted: {object: contact, topic: text}": "  help.wanted: {object: contact, topic: text}\n  call.made: {object: contact}",
+    _HELP: f"""{_HELP}    as: case
+  - wait_for: case.closed
+    at_most: 1h
+    on_timeout:
+      - webhook: {{via: hook, data: {{what: stalled, of: "{{{{ event.topic }}}}"}}}}
+  - webhook: {{via: hook, data: {{what: over, of: "{{{{ event.topic }}}}", status: "{{{{ case.status }}}}"}}}}
+---
+automation: patience
+when: help.wanted
+then:
+  - wait_for: call.made
+    at_most: 3s
+    on_timeout:
+      - webhook: {{via: hook, data: {{what: nobody called, of: "{{{{ event.topic }}}}"}}}}
+      - stop: nobody called
+  - webhook: {{via: hook, data: {{what: called, of: "{{{{ event.topic }}}}"}}}}
+---
+automation: look_back
+when: order.delivered
+then:
+  - wait: 2s
+  - webhook: {{via: hook, data: {{what: looked back, of: "{{{{ deal.title }}}}"}}}}
+""",
+}
 
 
 @dataclass(slots=True)
@@ -33,10 +67,16 @@ class Seen:
     events: dict[str, str] = field(default_factory=dict)  # id → type
     hooks: set[str] = field(default_factory=set)  # keys
     answers: dict[str, int] = field(default_factory=dict)  # address → score
+    called: set[str] = field(default_factory=set)  # topics whose contact was called, perhaps too late
+    closed: set[int] = field(default_factory=set)  # numbers of tickets
+    early: int = 0  # of these, closed before our own call had returned
     sending: set[str] = field(default_factory=set)  # keys of deliveries that were under way at a kill
-    requests_in_flight: int = 0  # to the desk, over all kills
-    answers_lost: int = 0  # of the desk, after it had accepted
+    in_flight: dict[str, int] = field(default_factory=lambda: {"desk": 0, "hook": 0})  # requests, over all kills
+    answers_lost: dict[str, int] = field(default_factory=lambda: {"desk": 0, "hook": 0})  # after the receiver had accepted
+    refused: dict[str, int] = field(default_factory=lambda: {"desk": 0, "hook": 0})  # for now
     kills: int = 0
+    kills_with_waits: int = 0
+    kills_with_retries: int = 0
 
 
 class CrashRun:
@@ -48,11 +88,12 @@ class CrashRun:
         self._feeding = True
         self._at_once = asyncio.Semaphore(8)  # people
         made.portal.items.update({(2, n): {"title": f"Deal {n}", "stageId": "NEW"} for n in range(1, DEALS + 1)})
+        made.desk.delay = DESK_TAKES
 
     async def play(self, kills: int) -> dict[str, int]:
-        """The outbox after the last restart, when nothing is on its way any more."""
+        """The outbox after the last restart, when nothing is on its way and nothing waits any more."""
         async with asyncio.TaskGroup() as group:
-            people = group.create_task(self._people())
+            beside = [group.create_task(self._people()), group.create_task(self._trigger())]
             senders = [self._order, self._order, self._order, self._call, self._call, self._hook]
             feeders = [group.create_task(self._feed(one)) for one in senders]
             for _ in range(kills):
@@ -60,16 +101,22 @@ class CrashRun:
             await self.made.daemon.listening()  # at its new address, where the senders have to try again
             self._feeding = False
             await asyncio.wait(feeders)
-            await self.made.daemon.quiet(60)
+            await self._settled()
             await asyncio.sleep(0.2)  # the last mail reaches its reader
-            people.cancel()
-        return await self.made.daemon.quiet(60)
+            for task in beside:
+                task.cancel()
+        return await self._settled()
+
+    async def _settled(self) -> dict[str, int]:
+        daemon = self.made.daemon
+        waits = "SELECT count(*) FROM run WHERE state IN ('queued', 'ready', 'waiting')"
+        told = "SELECT count(*) FROM told"
+        await eventually(lambda: not stored.value(daemon.store, waits) + stored.value(daemon.store, told), within=120)
+        return await daemon.quiet(60)
 
     async def _kill(self) -> None:
         daemon = self.made.daemon
-        if self._random.random() < 0.5:
-            self.made.desk.stall_after_accept()
-            self.seen.answers_lost += 1
+        self._trouble()
         if self._random.random() < 0.2:  # while it starts and puts the last crash in order
             await asyncio.sleep(self._random.uniform(0.3, 1.0))
         else:
@@ -77,13 +124,34 @@ class CrashRun:
             await asyncio.sleep(self._random.uniform(0.02, 0.5))
         await daemon.kill()
         self.seen.kills += 1
-        left = stored.copy(daemon.store, self._folder / f"kill-{self.seen.kills}")
-        for row in stored.rows(left, "SELECT key, connection FROM outbox WHERE state = 'sending'"):
-            self.seen.sending.add(row["key"])
-            self.seen.requests_in_flight += row["connection"] == "desk"
+        self._look_at(stored.copy(daemon.store, self._folder / f"kill-{self.seen.kills}"))
         await daemon.spawn(apply=False)
         if self.seen.kills == 1 or self._random.random() < 0.8:
             await daemon.listening()
+
+    def _trouble(self) -> None:
+        """What receivers do now and then."""
+        chance, mail = self._random.random, self.made.mail
+        for name, receiver in (("desk", self.made.desk), ("hook", self.made.sink)):
+            if chance() < 0.5:
+                receiver.stall_after_accept()
+                self.seen.answers_lost[name] += 1
+            if chance() < 0.5:
+                receiver.fail_next(503, times=3)
+                self.seen.refused[name] += 3
+        if chance() < 0.3:
+            mail.hang_after_data()
+        elif chance() < 0.3:
+            mail.close_after_data()
+
+    def _look_at(self, left: Path) -> None:
+        """What was under way when the daemon was killed."""
+        for row in stored.rows(left, "SELECT key, connection FROM outbox WHERE state = 'sending'"):
+            self.seen.sending.add(row["key"])
+            if row["connection"] in self.seen.in_flight:
+                self.seen.in_flight[row["connection"]] += 1
+        self.seen.kills_with_waits += stored.value(left, "SELECT EXISTS (SELECT 1 FROM run WHERE until IS NOT NULL)")
+        self.seen.kills_with_retries += stored.value(left, "SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'pending' AND attempt > 0)")
 
     # -- the outside --------------------------------------------------------------------------------------------------
 
@@ -106,7 +174,12 @@ class CrashRun:
         await self._event(delivered(next(self._numbers)))
 
     async def _call(self) -> None:
-        await self._event(wanted(next(self._numbers)))
+        one = wanted(next(self._numbers))
+        await self._event(one)
+        if self._random.random() < CALLED:
+            topic, who = one["data"]["topic"], one["data"]["contact"]
+            self.seen.called.add(topic)
+            await self._event(event("call.made", f"called-{topic}", contact=who))
 
     async def _event(self, one: dict[str, Any]) -> None:
         async def post() -> int:
@@ -126,6 +199,27 @@ class CrashRun:
         await self._until_acknowledged(post)
         self.seen.hooks.add(f"crm/ONCRMDEALUPDATE/2/{number}/{ts}/1")
 
+    async def _trigger(self) -> None:
+        """The desk's own people: each ticket is solved at once, mostly before the desk has said that it made it."""
+        tickets = self.made.desk.tickets
+        async with asyncio.TaskGroup() as group:
+            for at in count():
+                while at >= len(tickets):  # noqa: ASYNC110  # a receiver in the same loop; nothing tells of a new ticket
+                    await asyncio.sleep(0.005)
+                group.create_task(self._close(tickets[at]["id"], tickets[at]["external_id"]))
+
+    async def _close(self, number: int, key: str) -> None:
+        headers = {"Authorization": f"Bearer {DESK_TOKEN}", "x-zendesk-webhook-invocation-id": f"closed-{number}"}
+        body = json.dumps({"ticket": {"id": number, "status": "solved"}})
+
+        async def post() -> int:
+            return (await self.made.daemon.post("/hooks/desk", body, headers))[0]
+
+        await self._until_acknowledged(post)
+        known = stored.rows(self.made.daemon.store, "SELECT external_id FROM outbox WHERE key = ?", key)
+        self.seen.early += known[0]["external_id"] is None
+        self.seen.closed.add(number)
+
     async def _people(self) -> None:
         async with asyncio.TaskGroup() as group:
             async for caught in self.made.mail:
@@ -137,74 +231,3 @@ class CrashRun:
         async with self._at_once:
             await self._until_acknowledged(lambda: self.made.daemon.answer(token, score))
             self.seen.answers[who] = score
-
-    # -- afterwards ---------------------------------------------------------------------------------------------------
-
-    def check(self) -> Counter[str]:
-        """Raises AssertionError where something is lost or doubled; else how much there was of everything."""
-        store = self.made.daemon.store
-        assert list(problems(store)) == []
-        kept = {row["id"]: row for row in stored.rows(store, "SELECT id, seq, state FROM event")}
-        effects = stored.rows(store, "SELECT key, action, origin, event, state FROM outbox")
-        behind = {(row["event"], row["origin"]) for row in effects}
-        unknown = self._check_effects(effects)
-        self._check_mail([row for row in effects if row["action"] in ("invite", "email")])
-        self._check_events(kept, behind)
-        self._check_answers(store, kept, behind)
-        repeated = self._check_tickets([row for row in effects if row["action"] == "ticket"])
-        return Counter(
-            events=len(self.seen.events),
-            hooks=len(self.seen.hooks),
-            answers=len(self.seen.answers),
-            effects=len(effects),
-            in_flight=len(self.seen.sending),
-            unknown=unknown,
-            repeated=repeated,
-        )
-
-    def _check_events(self, kept: dict[str, dict[str, Any]], behind: set[tuple[int, str]]) -> None:
-        origin = {"order.delivered": "cadence.after_delivery", "help.wanted": "automation.help/0"}
-        for id_, type_ in self.seen.events.items():
-            assert id_ in kept, f"{id_} was acknowledged and is lost"
-            assert kept[id_]["state"] == 1, f"{id_} is not decided"
-            assert (kept[id_]["seq"], origin[type_]) in behind, f"{id_} has no effect"
-        for key in self.seen.hooks:
-            assert kept[key.removeprefix("crm/")]["state"] == 1, f"{key} was acknowledged and its object was not fetched"
-
-    def _check_answers(self, store: Path, kept: dict[str, dict[str, Any]], behind: set[tuple[int, str]]) -> None:
-        sql = (
-            "SELECT c.data ->> 'email' AS who, c.data ->> 'last_score' AS remembered, a.score, a.invitation"
-            " FROM answer a JOIN object c ON c.kind = 'contact' AND c.key = a.contact"
-        )
-        answers = {row["who"]: row for row in stored.rows(store, sql)}
-        for who, score in self.seen.answers.items():
-            assert answers[who]["score"] == answers[who]["remembered"] == score, f"the answer of {who} was acknowledged and is lost"
-            event = kept[f"survey.nps_delivery.answered/{answers[who]['invitation']}"]
-            assert event["state"] == 1
-            if score <= 6:
-                assert (event["seq"], "automation.unhappy/0") in behind
-            if score >= 9:
-                assert (event["seq"], "automation.happy/0") in behind
-
-    def _check_effects(self, effects: list[dict[str, Any]]) -> int:
-        assert len({row["key"] for row in effects}) == len(effects)
-        unknown = {row["key"]: row["action"] for row in effects if row["state"] == "unknown"}
-        assert {row["state"] for row in effects} <= {"done", "unknown"}
-        assert set(unknown.values()) <= {"invite", "email"}, "only what goes to a respondent by mail may be in doubt"
-        assert unknown.keys() <= self.seen.sending, "in doubt though nobody was sending it"
-        return len(unknown)
-
-    def _check_mail(self, effects: list[dict[str, Any]]) -> None:
-        caught = Counter(str(one.message["Message-ID"]) for one in self.made.mail.messages)
-        assert not [id_ for id_, times in caught.items() if times > 1], "a respondent was written to twice"
-        expected = {message_id(row["key"], SENDER): row["state"] for row in effects}
-        assert caught.keys() <= expected.keys()
-        assert not [id_ for id_, state in expected.items() if state == "done" and id_ not in caught], "sent, and never arrived"
-
-    def _check_tickets(self, effects: list[dict[str, Any]]) -> int:
-        tickets = Counter(ticket["external_id"] for ticket in self.made.desk.tickets)
-        assert set(tickets) == {row["key"] for row in effects}
-        assert set(tickets.values()) <= {1}
-        repeated = len(self.made.desk.requests) - len(self.made.desk.tickets)
-        assert 0 <= repeated <= self.seen.requests_in_flight + self.seen.answers_lost
-        return repeated

@@ -59,6 +59,7 @@ class MailCatcher:
         self.messages: list[CaughtMessage] = []
         self.errors: list[Exception] = []  # what went wrong in a conversation, a failed TLS handshake for one
         self.connections = 0  # opened by clients so far
+        self.unanswered: list[CaughtMessage] = []  # accepted, but their clients were never told
         self._folder = folder
         self._tls = tls
         self._login = login
@@ -205,7 +206,10 @@ class _Hooks:
             return refusal
         assert envelope.mail_from is not None  # aiosmtpd asks only when it has both
         assert envelope.original_content is not None
-        catcher._catch(CaughtMessage(sender=envelope.mail_from, recipients=tuple(envelope.rcpt_tos), raw=envelope.original_content))
+        caught = CaughtMessage(sender=envelope.mail_from, recipients=tuple(envelope.rcpt_tos), raw=envelope.original_content)
+        catcher._catch(caught)
+        if catcher._to_close or catcher._to_hang:
+            catcher.unanswered.append(caught)
         if catcher._to_close:
             catcher._to_close -= 1
             server.abort()
