@@ -60,7 +60,7 @@ def analysed(definitions: Definitions) -> int:
     project, found = definitions.project, 0
     groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for _, definition in sorted(definitions.by_address().items()):
-        for check in CHECKS:
+        for check in [check for check in CHECKS if type(definition) in check.kinds]:
             if check.one is not None:
                 found += sum(1 for _ in check.one(definition, project))
             if check.facts is not None:

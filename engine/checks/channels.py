@@ -8,12 +8,12 @@ from engine.checks.check import Check
 from engine.checks.walk import steps
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.dsl.uses import USES
-from engine.model.definitions import Automation, Cadence, Definition, Project, Step, address
+from engine.model.definitions import Automation, Cadence, Project, Step, address
 from engine.model.span import Span
 from engine.rules.eligibility import ADDRESS_FIELDS
 
 
-def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
+def _one(definition: Cadence | Automation, project: Project) -> Iterator[Diagnostic]:
     match definition:
         case Cadence():
             for name in definition.via:
@@ -75,6 +75,7 @@ CHECK = Check(
         "An e-mail goes to `contact.email`, an SMS to `contact.phone`. Where the data contract has no such field, no contact can have an "
         "address, and what is sent that way is always skipped."
     ),
+    kinds=(Cadence, Automation),
     one=_one,
     fails=_PROJECT + "via: [sms, mail]\n",
     passes=_PROJECT + "via: [mail]\n",

@@ -9,7 +9,7 @@ from engine.checks.check import Check
 from engine.checks.walk import conditions
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model import terms as t
-from engine.model.definitions import Definition, Project, address
+from engine.model.definitions import Audience, Automation, Cadence, Definition, Project, Survey, address
 from engine.rules.analysis.reach import Naming, spelled
 from engine.rules.analysis.verdicts import constant_operands
 
@@ -50,6 +50,7 @@ CHECK = Check(
         "a score beyond its scale, an option excluded and wanted at once, a test for `none` on what is never missing. "
         "Of an automation on the answers to one survey, it counts too which scores belong to a category."
     ),
+    kinds=(Project, Survey, Audience, Cadence, Automation),
     one=_one,
     fails="""survey: example
 metric: nps

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Definition, Project
+from engine.model.definitions import Project
 from engine.model.policies import Theme
 
 LEAST = 4.5  # WCAG 2.2, 1.4.3, level AA
@@ -27,9 +27,7 @@ def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
 
 
-def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
-    if not isinstance(definition, Project):
-        return
+def _one(project: Project, _project: Project) -> Iterator[Diagnostic]:
     themes = [project.theme, *(brand.theme for brand in project.brands.values())]
     for theme in themes:
         for key, colour, other, name in _pairs(theme) if theme is not None else ():
@@ -61,6 +59,7 @@ CHECK = Check(
     severity=Severity.WARNING,
     title="too little contrast",
     explanation="Buttons, links and text need a contrast of 4.5 to 1 (WCAG 2.2, level AA), or many people cannot read them.",
+    kinds=(Project,),
     one=_one,
     fails='project: example\ntheme: {accent: "#ffcc00"}\n',
     passes='project: example\ntheme: {accent: "#006633"}\n',

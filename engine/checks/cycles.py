@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.checks.check import Check
 from engine.checks.walk import file_order, steps
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Automation, Definition, Project, address
+from engine.model.definitions import Automation, Project, address
 from engine.model.span import Span
 from engine.rules.analysis.domains import Space
 from engine.rules.analysis.reach import reached
@@ -24,14 +24,14 @@ class _Link:
     order: Span
 
 
-def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Link]]:
-    if not isinstance(definition, Automation) or all(step.action != "emit" for step in steps(definition.then)):
+def _facts(automation: Automation, project: Project) -> Iterator[tuple[str, _Link]]:
+    if all(step.action != "emit" for step in steps(automation.then)):
         return
-    places = [place for place in reached(definition, frozenset(project.objects)) if place.step.action == "emit"]
+    places = [place for place in reached(automation, frozenset(project.objects)) if place.step.action == "emit"]
     emitting = [place.step for place in places if Space([place.taken]).cubes(place.taken) != []]
     if emitting:
         emits = tuple((str(step.content["event"]), step.places.get("event", step.at)) for step in emitting)
-        yield "emitted", _Link(automation=address(definition), when=definition.when, emits=emits, order=definition.at)
+        yield "emitted", _Link(automation=address(automation), when=automation.when, emits=emits, order=automation.at)
 
 
 def _judge(_group: str, facts: Sequence[_Link], _project: Project) -> Iterator[Diagnostic]:
@@ -85,6 +85,7 @@ CHECK = Check(
         "can never hold: where one of them surely ends the chain, ignore the finding and say why. `update` emits nothing, and its echo "
         "from a CRM is absorbed."
     ),
+    kinds=(Automation,),
     facts=_facts,
     judge=_judge,
     fails=_AGAIN + "then: [{emit: {event: contact.rated}}]\n",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Automation, Definition, Project, address
+from engine.model.definitions import Automation, Project, address
 from engine.model.span import Span
 from engine.rules.analysis.domains import Space
 from engine.rules.analysis.leaves import Condition
@@ -14,19 +14,17 @@ from engine.rules.analysis.reach import Reached, placed, reached
 from engine.rules.analysis.verdicts import constant_operands, verdict
 
 
-def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
-    if not isinstance(definition, Automation) or all(
-        step.condition is None and step.action != "stop" for _, step in placed(definition.then)
-    ):
+def _one(automation: Automation, project: Project) -> Iterator[Diagnostic]:
+    if all(step.condition is None and step.action != "stop" for _, step in placed(automation.then)):
         return
-    found = {place.position: place for place in reached(definition, frozenset(project.objects))}
+    found = {place.position: place for place in reached(automation, frozenset(project.objects))}
     for place in found.values():
-        yield from (_finding(definition, span, message) for span, message in _of_condition(place))
-    for position, step in placed(definition.then):
+        yield from (_finding(automation, span, message) for span, message in _of_condition(place))
+    for position, step in placed(automation.then):
         before, _, number = position.rpartition("/")
         previous = f"{before}{'/' if before else ''}{int(number) - 1}"
         if position not in found and previous in found:
-            yield _finding(definition, step.at, "this step is never taken: the run ends before it")
+            yield _finding(automation, step.at, "this step is never taken: the run ends before it")
 
 
 def _knows_of(given: Condition, own: Condition) -> bool:
@@ -77,6 +75,7 @@ CHECK = Check(
         "leave no data for it. Objects are read anew behind a wait and behind an update, so what was known of them does not count there. "
         "Of an automation on an answer, the survey counts too: which scores belong to a category, and when a question is asked."
     ),
+    kinds=(Automation,),
     one=_one,
     fails=_RESCUE + "    if: score >= 9\n",
     passes=_RESCUE + "    if: score <= 3\n",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.dsl.uses import USES
-from engine.model.definitions import Cadence, Definition, Project, address
+from engine.model.definitions import Cadence, Project, address
 from engine.model.frozen import frozen
 from engine.model.policies import FrequencyCap
 from engine.schedule.durations import Duration
@@ -52,13 +52,11 @@ def strictest(project: Project, cadence: Cadence) -> tuple[FrequencyCap, float] 
     return max(found, key=lambda item: item[1], default=None)
 
 
-def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
-    if not isinstance(definition, Cadence):
+def _one(cadence: Cadence, project: Project) -> Iterator[Diagnostic]:
+    between, cap = period(cadence), strictest(project, cadence)
+    if between is None or cap is None or between >= cap[1] or (cadence.again is not None and days(cadence.again) >= cap[1]):
         return
-    between, cap = period(definition), strictest(project, definition)
-    if between is None or cap is None or between >= cap[1] or (definition.again is not None and days(definition.again) >= cap[1]):
-        return
-    span = definition.places.get("every" if definition.every is not None else "cron", definition.at)
+    span = cadence.places.get("every" if cadence.every is not None else "cron", cadence.at)
     yield Diagnostic(
         code=NEVER.code,
         severity=NEVER.severity,
@@ -66,7 +64,7 @@ def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
         file=span.file,
         span=span,
         hint=f"repeat it less often, or add `again` with at least {cap[1]:.0f}d",
-        address=address(definition),
+        address=address(cadence),
     )
 
 
@@ -78,16 +76,13 @@ class _Wish:
     counts: str  # invitations, or messages
 
 
-def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Wish]]:
-    if isinstance(definition, Cadence):
-        between, cap = period(definition), strictest(project, definition)
-        distances = [found for found in (between, days(definition.again) if definition.again is not None else None) if found is not None]
-        if distances and cap is not None:
-            reminders = definition.remind.max if definition.remind is not None else 0
-            yield (
-                "invitations",
-                _Wish(invitations=MONTH / max(distances), messages=1 + reminders, allowed=MONTH / cap[1], counts=cap[0].count),
-            )
+def _facts(cadence: Cadence, project: Project) -> Iterator[tuple[str, _Wish]]:
+    between, cap = period(cadence), strictest(project, cadence)
+    distances = [found for found in (between, days(cadence.again) if cadence.again is not None else None) if found is not None]
+    if distances and cap is not None:
+        reminders = cadence.remind.max if cadence.remind is not None else 0
+        wish = _Wish(invitations=MONTH / max(distances), messages=1 + reminders, allowed=MONTH / cap[1], counts=cap[0].count)
+        yield "invitations", wish
 
 
 def _judge(_group: str, facts: Sequence[_Wish], project: Project) -> Iterator[Diagnostic]:
@@ -141,6 +136,7 @@ NEVER = Check(
         "`every` or `cron` comes round sooner than the strictest cap of `frequency` lets anyone be asked again, so waves are planned that "
         "are dropped. An `again` that is at least as long says that it is meant so. Months count as 30.4 days."
     ),
+    kinds=(Cadence,),
     one=_one,
     fails=_project("1w"),
     passes=_project("1w", "again: 30d\n"),
@@ -154,6 +150,7 @@ CROWDED = Check(
         "Counted are cadences by the calendar, and those with `again`, at their fastest; how often events come nobody knows. Reminders "
         "count where the cap does (`count: messages`), as for somebody who never answers."
     ),
+    kinds=(Cadence,),
     facts=_facts,
     judge=_judge,
     whole=True,

@@ -8,7 +8,7 @@ from engine.checks.check import Check
 from engine.checks.classes import Weighed, constant_by_class, weighed
 from engine.checks.dead import CHECK as DEAD
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Automation, Definition, Project, Survey, address
+from engine.model.definitions import Automation, Project, Survey, address
 from engine.model.frozen import frozen
 from engine.model.span import Span
 from engine.rules.analysis.answers import answers_of
@@ -35,7 +35,7 @@ class _Handler:
     weighed: tuple[tuple[Weighed, ...], ...] = ()
 
 
-def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Asked | _Handler]]:
+def _facts(definition: Survey | Automation, project: Project) -> Iterator[tuple[str, _Asked | _Handler]]:
     objects = frozenset(project.objects)
     if isinstance(definition, Survey):
         at = definition.metric_at or definition.at
@@ -43,7 +43,7 @@ def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, _Ask
             f"survey.{definition.name}.answered",
             _Asked(survey=address(definition), answers=answers_of(definition, objects), at=at),
         )
-    elif isinstance(definition, Automation):
+    else:
         events = [event for event in definition.when if event.startswith("survey.") and event.endswith(".answered")]
         if events:
             own = definition.condition
@@ -155,6 +155,7 @@ GAP = Check(
         "a passive score needs no action. It may also be a bound that was moved in one place only. Nothing is said where there is but "
         "one automation, or where a condition is too long to be judged."
     ),
+    kinds=(Survey, Automation),
     facts=_facts,
     judge=_judge,
     whole=True,

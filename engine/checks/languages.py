@@ -35,9 +35,10 @@ def _texts(definition: Definition) -> Iterator[Text]:
 
 def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
     for text in _texts(definition):
-        if "" in text.by_language and not text.strange:
+        by_language = text.by_language
+        if "" in by_language and not text.strange:
             continue  # for everybody
-        lacks = [language for language in project.languages if language not in text.by_language] if "" not in text.by_language else []
+        lacks = [language for language in project.languages if language not in by_language] if "" not in by_language else []
         # As many strange ones as lacking ones: they are those, misspelt, and are reported as such.
         if len(lacks) > len(text.strange):
             yield _finding(MISSING, definition, project, f"this text is missing in {', '.join(lacks)}", text.at)
@@ -64,6 +65,7 @@ MISSING = Check(
     severity=Severity.ERROR,
     title="a text lacks a project language",
     explanation="A text written by language must be there in every language of the project: a contact would get it in the wrong one.",
+    kinds=(Survey, MessageTemplate, Automation, Project, Report),
     one=_one,
 )
 _PROJECT = "project: example\nlanguages: [ru, en]\nannotations:\n"

@@ -9,7 +9,7 @@ from engine.checks.check import Check
 from engine.checks.gaps import named
 from engine.checks.walk import Order, file_order, templates
 from engine.dsl.diagnostics import Diagnostic, Severity
-from engine.model.definitions import Automation, Definition, Project, Step, Survey, address
+from engine.model.definitions import Automation, Project, Step, Survey, address
 from engine.model.frozen import frozen
 from engine.model.span import Span
 from engine.rules.analysis.answers import answers_of
@@ -39,12 +39,12 @@ class _Rule:
     order: tuple[int, Order]  # those for more events first: what is for one of them is judged against what is for all
 
 
-def _facts(definition: Definition, project: Project) -> Iterator[tuple[str, Answers | _Rule]]:
+def _facts(definition: Survey | Automation, project: Project) -> Iterator[tuple[str, Answers | _Rule]]:
     objects = frozenset(project.objects)
     if isinstance(definition, Survey):
         answers = answers_of(definition, objects)
         yield from ((f"survey.{definition.name}.{verb}", answers) for verb in _ANSWERS)
-    elif isinstance(definition, Automation):
+    else:
         events = [event for event in definition.when if event.startswith("survey.") and event.endswith(_ANSWERS)]
         if events:
             rule = _Rule(
@@ -174,6 +174,7 @@ OVERLAP = Check(
         "values for one field. Most often a bound belongs to both (`<= 6` and `>= 6`). What two different actions do is nobody's business, "
         "and where it cannot be told whether the conditions meet, nothing is said."
     ),
+    kinds=(Survey, Automation),
     facts=_facts,
     judge=_judge,
     whole=True,

@@ -9,7 +9,7 @@ from engine.checks.walk import steps, templates
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.dsl.uses import USES
 from engine.model import terms as t
-from engine.model.definitions import Automation, Definition, Project, Step, address
+from engine.model.definitions import Automation, Project, Step, address
 
 
 def _goes_outside(project: Project, step: Step) -> bool:
@@ -22,8 +22,8 @@ def _goes_outside(project: Project, step: Step) -> bool:
     return step.action in ("message", "webhook") or "to" in step.content
 
 
-def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
-    for step in steps(definition.then) if isinstance(definition, Automation) else ():
+def _one(automation: Automation, project: Project) -> Iterator[Diagnostic]:
+    for step in steps(automation.then):
         if not _goes_outside(project, step):
             continue
         for template in templates(step.content):
@@ -39,7 +39,7 @@ def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
                             file=span.file,
                             span=span,
                             hint="leave it out, link to the case instead, or declare the field `personal: false`",
-                            address=address(definition),
+                            address=address(automation),
                         )
 
 
@@ -61,6 +61,7 @@ CHECK = Check(
         "E-mail addresses, phone numbers and text answers are personal. A chat or a webhook keeps what it is sent beyond the reach of "
         "retention and erasure. Desks and CRMs count as inside."
     ),
+    kinds=(Automation,),
     one=_one,
     fails=_PROJECT
     + "automation: tell\nwhen: survey.example.answered\n"

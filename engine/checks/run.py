@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.checks import ignore
-from engine.checks.registry import ADJUSTABLE, BY_CODE, CHECKS, CODES
+from engine.checks.registry import ADJUSTABLE, BY_CODE, BY_KIND, CODES
 from engine.dsl import source
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
 from engine.dsl.load import Loaded, load
@@ -37,7 +37,7 @@ def run_checks(definitions: Definitions, *, sound: bool) -> Iterator[Diagnostic]
     by_address = definitions.by_address()
     for address in sorted(by_address):
         definition = by_address[address]
-        for check in CHECKS:
+        for check in BY_KIND[type(definition)]:
             if check.one is not None:
                 yield from check.one(definition, project)
             if check.facts is not None and (sound or not check.whole):

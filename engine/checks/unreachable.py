@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.checks.check import Check
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model import terms as t
-from engine.model.definitions import Definition, Project, Question, Survey, address
+from engine.model.definitions import Project, Question, Survey, address
 from engine.model.span import Span
 from engine.rules.analysis.answers import answers_of
 from engine.rules.analysis.domains import Answers, Space, answer_name
@@ -15,9 +15,7 @@ from engine.rules.analysis.leaves import ALWAYS, Condition, Reader, joint
 from engine.rules.analysis.verdicts import verdict
 
 
-def _questions(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
-    if not isinstance(survey, Survey):
-        return
+def _questions(survey: Survey, _project: Project) -> Iterator[Diagnostic]:
     conditional = {question.id for question in survey.questions if question.show_if is not None}
     # A condition that reads no question with a condition can hold, unless it never holds anywhere: that is SND310.
     doubtful = [question for question in survey.questions if _reads(question) & conditional]
@@ -45,8 +43,8 @@ def _never_anywhere(survey: Survey) -> set[str]:
     return {q.id for q in survey.questions if q.show_if is not None and verdict(q.show_if.term, name=answer_name) is False}
 
 
-def _thanks(survey: Definition, _project: Project) -> Iterator[Diagnostic]:
-    if not isinstance(survey, Survey) or not _several(survey):
+def _thanks(survey: Survey, _project: Project) -> Iterator[Diagnostic]:
+    if not _several(survey):
         return
     known = answers_of(survey, frozenset())
     before = ALWAYS  # what holds where none of the earlier ones is shown
@@ -104,6 +102,7 @@ QUESTION = Check(
         "The condition can hold, but not together with the conditions of the questions that it reads: where those were not asked, "
         "there is no answer to read. A page on which all questions are such is never seen."
     ),
+    kinds=(Survey,),
     one=_questions,
     fails=_SURVEY + _FOLLOWS.format("detail: {type: text, ask: \"What of it?\", show_if: reason == 'price' and score >= 9}"),
     passes=_SURVEY + _FOLLOWS.format("detail: {type: text, ask: \"What of it?\", show_if: reason == 'price' and score <= 3}"),
@@ -113,6 +112,7 @@ THANKS = Check(
     severity=Severity.WARNING,
     title="a thank-you that nobody sees",
     explanation="The first that holds is shown. Behind one without a condition, or behind wider ones, there is nobody left.",
+    kinds=(Survey,),
     one=_thanks,
     fails=_SURVEY + "thanks:\n  - {text: Thank you}\n  - {if: score >= 9, text: We are glad}\n",
     passes=_SURVEY + "thanks:\n  - {if: score >= 9, text: We are glad}\n  - {text: Thank you}\n",

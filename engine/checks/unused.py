@@ -57,6 +57,7 @@ CHECK = Check(
         "An audience no cadence asks, a template no message is made of, and an input that its blueprint reads nowhere do nothing. "
         "Often a name was mistyped elsewhere."
     ),
+    kinds=(Audience, MessageTemplate, Cadence, Automation),
     facts=_facts,
     judge=_judge,
     whole=True,

@@ -6,64 +6,75 @@ from collections.abc import Iterator, Sequence
 
 from engine.checks.check import Check
 from engine.checks.walk import steps
-from engine.dsl.contract import SURVEY_EVENTS
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.dsl.uses import USES
-from engine.model.definitions import Automation, Cadence, Definition, Project, Survey, address
+from engine.model.definitions import Automation, Cadence, Project, Survey, address
 from engine.model.span import Span
 
-_BROUGHT = None  # the fact of an event that the project brings about; a wait for one has its address and place
-_RULED_OUT = ""  # that of one which never is, whoever asks
+_ASKED = None  # the fact of a survey that somebody is asked, which brings about all of its events
+_FIXED = ""  # that of one whose answers cannot be edited, whoever asks
 _OF_ANSWERS = ("opened", "started", "answered", "edited")
 # What a system that posts its changes must be able to do to have such objects; any other object is a CRM's.
 _KEEPS = {"ticket": "ticket", "task": "task"}
-_Fact = tuple[str, Span] | str | None
+_OF_SURVEY = "survey "
+_Wait = tuple[str, str, Span]  # the event, and whose wait for it stands where
+_Fact = _Wait | str | None  # a text: an event that the project brings about
 
 
-def _facts(definition: Definition, _project: Project) -> Iterator[tuple[str, _Fact]]:
-    if isinstance(definition, Survey) and definition.edit == "never":
-        yield f"survey.{definition.name}.edited", _RULED_OUT
+def _facts(definition: Cadence | Survey | Automation, _project: Project) -> Iterator[tuple[str, _Fact]]:
     match definition:
         case Cadence():
-            yield from _asked(definition.survey)
-        case Survey() if definition.open:
-            yield from ((f"survey.{definition.name}.{verb}", _BROUGHT) for verb in _OF_ANSWERS)
+            yield _OF_SURVEY + definition.survey, _ASKED
+        case Survey():
+            if definition.edit == "never":
+                yield _OF_SURVEY + definition.name, _FIXED
+            if definition.open:
+                yield from ((_OF_SURVEY + definition.name, f"survey.{definition.name}.{verb}") for verb in _OF_ANSWERS)
         case Automation():
-            for step in steps(definition.then):
-                if step.action == "emit":
-                    yield str(step.content["event"]), _BROUGHT
-                elif step.action == "ask":
-                    yield from _asked(str(step.content["survey"]))
-            own = {step.name for step in steps(definition.then) if step.name is not None}
-            for step in steps(definition.then):
-                for event in step.events:
-                    if event.split(".")[0] not in own:
-                        yield event, (address(definition), step.places.get(f"wait_for.{event}", step.at))
+            yield from _of_automation(definition)
 
 
-def _asked(survey: str) -> Iterator[tuple[str, None]]:
-    yield from ((f"survey.{survey}.{verb}", _BROUGHT) for verb in SURVEY_EVENTS)
-    yield f"metric.{survey}.changed", _BROUGHT
+def _of_automation(automation: Automation) -> Iterator[tuple[str, _Fact]]:
+    waiting = []
+    for step in steps(automation.then):
+        if step.action == "emit":
+            event = str(step.content["event"])
+            yield _group(event), event
+        elif step.action == "ask":
+            yield _OF_SURVEY + str(step.content["survey"]), _ASKED
+        elif step.events:
+            waiting.append(step)
+    own = {step.name for step in steps(automation.then)} if waiting else ()
+    for step in waiting:
+        for event in step.events:
+            if event.split(".")[0] not in own:
+                yield _group(event), (event, address(automation), step.places.get(f"wait_for.{event}", step.at))
+
+
+def _group(event: str) -> str:
+    """What is judged together: all events of a survey, or one of another kind."""
+    kind, _, rest = event.partition(".")
+    return _OF_SURVEY + rest.rpartition(".")[0] if kind in ("survey", "metric") else event
 
 
 def _judge(group: str, facts: Sequence[_Fact], project: Project) -> Iterator[Diagnostic]:
     waits = [fact for fact in facts if isinstance(fact, tuple)]
-    unedited = _RULED_OUT in facts
-    if not waits or (_BROUGHT in facts and not unedited):
-        return
-    kind = group.split(".")[0]
-    of_survey = kind in ("survey", "metric")
-    if not of_survey and any(_brings(use, kind, declared=group in project.events) for use in _uses(project)):
-        return
-    if of_survey:
-        why = "answers to this survey cannot be edited" if unedited else "nothing asks this survey"
-    else:
-        why = f"no automation emits it and no connection brings {'it' if group in project.events else f'{kind} events'}"
-    for automation, span in waits:
+    of_survey = group.startswith(_OF_SURVEY)
+    for event, automation, span in waits:
+        unedited = of_survey and _FIXED in facts and event.endswith(".edited")
+        if (_ASKED in facts or event in facts) and not unedited:
+            continue
+        kind, declared = event.split(".")[0], event in project.events
+        if not of_survey and any(_brings(use, kind, declared=declared) for use in _uses(project)):
+            continue
+        if of_survey:
+            why = "answers to this survey cannot be edited" if unedited else "nothing asks this survey"
+        else:
+            why = f"no automation emits it and no connection brings {'it' if declared else f'{kind} events'}"
         yield Diagnostic(
             code=CHECK.code,
             severity=CHECK.severity,
-            message=f"`{group}` never comes: {why}, so it cannot end this wait",
+            message=f"`{event}` never comes: {why}, so it cannot end this wait",
             file=span.file,
             span=span,
             hint="add what brings it, or wait for something else" if of_survey else "add a connection with `use: events`, or emit it",
@@ -99,6 +110,7 @@ CHECK = Check(
         "No automation emits the event, no connection brings it (one that the project declares comes by `use: events`), no cadence and "
         "no step asks the survey that it is about, or `edit: never` keeps its answers as they are. Such a wait always ends by its time-out."
     ),
+    kinds=(Cadence, Survey, Automation),
     facts=_facts,
     judge=_judge,
     whole=True,

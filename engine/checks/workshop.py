@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.checks import ignore
 from engine.checks.cache import ChangedMeanwhileError, digest_of
-from engine.checks.registry import BY_CODE, CHECKS
+from engine.checks.registry import BY_CODE, BY_KIND
 from engine.dsl import source
 from engine.dsl.blueprints import Blueprint
 from engine.dsl.build.bench import Bench
@@ -187,7 +187,7 @@ class Workshop:
         checked: list[Diagnostic] = []
         facts: list[tuple[GroupKey, object]] = []
         if built.definition is not None and self._project is not None:
-            for check in CHECKS:
+            for check in BY_KIND[type(built.definition)]:
                 if check.one is not None:
                     checked += check.one(built.definition, self._project)
                 if check.facts is not None:
