@@ -43,6 +43,13 @@ class SourceFile:
             return Span(self.name, line, start - before, line, end - before)
         return Span(self.name, line, start - before, *self.place(end))
 
+    def written(self, span: Span) -> str:
+        """The text of a span of one line; empty where it is of several, or of another file."""
+        if span.file != self.name or span.line != span.end_line:
+            return ""
+        begin = (self._starts or self._lines())[span.line - 1] - 1
+        return self.text[begin + span.column : begin + span.end_column]
+
     def within_line(self, start: int, end: int) -> Span:
         """From ``start`` to ``end``, or one character where the end stands on another line."""
         starts = self._starts or self._lines()

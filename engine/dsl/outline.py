@@ -16,7 +16,7 @@ from engine.dsl.nodes import Mapping, Scalar
 from engine.dsl.others import Others
 from engine.dsl.schema.kinds import KINDS
 from engine.dsl.schema.parts import NAME_PATTERN
-from engine.dsl.schema.validate import conforms, meant_kind
+from engine.dsl.schema.validate import fitting, meant_kind
 from engine.model.frozen import frozen
 from engine.model.span import Span
 
@@ -24,7 +24,7 @@ _NAME = re.compile(NAME_PATTERN)
 
 
 class Declared(NamedTuple):
-    """A document by its name. ``refused``: it does not fit its schema, and is not built."""
+    """A document by its name. ``refused``: it does not fit its schema; what remains of it is built for its findings alone."""
 
     kind: str
     name: str
@@ -39,7 +39,9 @@ class Declared(NamedTuple):
 
 @frozen
 class Outline:
-    """``declared`` and ``documents`` go together; what else stood in the file is in the findings of who made this.
+    """``declared`` and ``documents`` go together; of a refused one, the document is what remains of it.
+
+    What else stood in the file is in the findings of who made this.
 
     ``incomplete``: something could not be read, so what it declares is not known.
     """
@@ -69,10 +71,11 @@ def outline(documents: Iterable[Mapping], findings: Findings) -> Outline:
         value = document.entries[kind][1]
         name = value.text if isinstance(value, Scalar) else ""
         declared = Declared(kind=kind, name=name, at=value.span, uses=_blueprint_of(kind, document))
-        if declared.uses is None and not conforms(kind, document, findings, declared.address):
+        fits = document if declared.uses is not None else fitting(kind, document, findings, declared.address)
+        if fits is not document:
             declared = declared._replace(refused=True)
             incomplete |= not _NAME.fullmatch(name)  # which name was meant is not known
-        found.append((declared, document))
+        found.append((declared, fits))
     return Outline(
         declared=tuple(declared for declared, _ in found),
         documents=tuple(document for _, document in found),
@@ -104,10 +107,12 @@ def written_out(declared: Declared, document: Mapping, blueprints: MappingT[str,
     if declared.uses is None:
         return document
     written = expand(document, declared.kind, dict(blueprints), findings)
+    if written is None:
+        return None
     own = Findings()
-    sound = written is not None and conforms(declared.kind, written, own, declared.address)
+    fits = fitting(declared.kind, written, own, declared.address)
     findings.items += [replace(item, message=f"{item.message} (in a blueprint used at {document.first_key})") for item in own.items]
-    return written if sound else None
+    return fits
 
 
 def gather(files: Iterable[tuple[Declared, ...]], others: Others, findings: Findings) -> list[list[int]]:
@@ -122,11 +127,12 @@ def gather(files: Iterable[tuple[Declared, ...]], others: Others, findings: Find
             others.names.setdefault(declared.kind, set()).add(declared.name)
             if declared.refused:
                 others.refused.add(address)
-            elif declared.kind == "project" and has_project:
+            if declared.kind == "project" and has_project:
                 findings.error("SND104", "a project is declared once", declared.at, address=address)
             elif address in first:
-                message = f"`{address}` is declared already, at {first[address].at}"
-                findings.error("SND104", message, declared.at, address=address)
+                if _NAME.fullmatch(declared.name):
+                    message = f"`{address}` is declared already, at {first[address].at}"
+                    findings.error("SND104", message, declared.at, address=address)
             else:
                 first[address] = declared
                 has_project |= declared.kind == "project"

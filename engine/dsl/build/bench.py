@@ -7,7 +7,7 @@ from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, field
 
 from engine.dsl.contract import SURVEY_EVENTS, metric_event, object_events, survey_event
-from engine.dsl.diagnostics import Diagnostic, Findings, Severity
+from engine.dsl.diagnostics import Findings, Severity
 from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.codes import wrong_literal
 from engine.dsl.expressions.comparing import Problem
@@ -22,7 +22,7 @@ from engine.dsl.templates import Scan
 from engine.dsl.uses import USES
 from engine.model.definitions import Connection, EventType, Secret
 from engine.model.policies import Brand
-from engine.model.span import Span
+from engine.model.span import Span, Stretches
 from engine.model.terms import Expression
 from engine.model.texts import Template, Text
 from engine.model.types import Type
@@ -58,21 +58,33 @@ class Bench:
     absent: Callable[[], MappingT[str, Absent | None]] = dict
     used_at: Span | None = None  # where its blueprint is used
     address: str = ""  # of the definition being built
+    _known: Stretches = field(default_factory=Stretches)  # where the errors stand
+    _errors: int = 0
+    _counted: int = 0  # findings that these two have taken in
 
     def begin(self, findings: Findings, address: str, used_at: Span | None) -> None:
         self.findings, self.address, self.used_at = findings, address, used_at
         self.scopes, self.others.noted, self.absent = [], {}, dict
+        self._known, self._errors, self._counted = Stretches(), 0, 0
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """An error, unless it stands around one that is known: then it may only follow from that."""
-        if not any(known.span is not None and _holds(span, known.span) for known in self.errors):
+        if not self.errors or not self._known.any_within(span):
             message = f"{message} (in a blueprint used at {self.used_at})" if self.used_at is not None else message
             self.findings.error(code, message, span, hint=hint, address=self.address)
 
     @property
-    def errors(self) -> list[Diagnostic]:
-        """What is wrong with the definition being built, so far."""
-        return [found for found in self.findings.items if found.severity is Severity.ERROR]
+    def errors(self) -> int:
+        """How many errors the definition being built has so far."""
+        items = self.findings.items
+        if self._counted < len(items):
+            for found in items[self._counted :]:
+                if found.severity is Severity.ERROR:
+                    self._errors += 1
+                    if found.span is not None:
+                        self._known.add(found.span)
+            self._counted = len(items)
+        return self._errors
 
     def expression(self, node: Node, names: Names, known: Facts = NOTHING) -> tuple[Expression, Facts, Facts] | None:
         """A condition, what is known wherever it holds, and wherever it does not."""
@@ -211,8 +223,3 @@ class Bench:
                 self.error(absent.code, absent.message, span, absent.hint)
             return
         self.error(problem.code, problem.message, span, problem.hint)
-
-
-def _holds(outer: Span, inner: Span) -> bool:
-    begins = (outer.line, outer.column) <= (inner.line, inner.column)
-    return outer.file == inner.file and begins and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)

@@ -17,6 +17,7 @@ from engine.dsl.diagnostics import Diagnostic, Findings
 from engine.dsl.nodes import Mapping
 from engine.dsl.others import Answer, AudienceFace, Face, Key, Sealed, Seen
 from engine.dsl.outline import Declared, written_out
+from engine.dsl.schema.remains import Remains
 from engine.model.definitions import Audience, Definition, Survey
 from engine.model.frozen import frozen
 
@@ -56,7 +57,11 @@ def build(bench: Bench, declared: Declared, document: Mapping, blueprints: Mappi
     if declared.uses is not None:
         bench.others.uses(declared.uses)
     written = written_out(declared, document, blueprints, findings)
-    definition = BUILDERS[declared.kind](bench, written, declared.name) if written is not None else None
+    before = len(findings.items)
+    definition = BUILDERS[declared.kind](bench, written, declared.name) if written is not None and written.entries else None
+    if isinstance(written, Remains):
+        definition, bench.scopes = None, []
+        findings.items[before:] = [item for item in findings.items[before:] if not written.follows(item)]
     face = _face(definition)
     seen = Seen(
         address=declared.address,

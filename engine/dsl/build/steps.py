@@ -67,7 +67,7 @@ def _step(bench: Bench, node: Node, place: Place) -> Step | None:
     kind = _kind(bench, node)
     if kind is None:
         return None
-    before = len(bench.errors)
+    before = bench.errors
     guard_node = node.get("if")
     guard = bench.expression(guard_node, place.names, place.known) if guard_node is not None else None
     if guard_node is not None and guard is None:
@@ -82,7 +82,7 @@ def _step(bench: Bench, node: Node, place: Place) -> Step | None:
     on_timeout = _branch(bench, node.get("on_timeout"), place, NOTHING)
     on_failure = _branch(bench, node.get("on_failure"), place, NOTHING)
     name = _name(bench, node, kind, place)
-    if len(bench.errors) > before or step is None or then is None or other is None or on_timeout is None or on_failure is None:
+    if bench.errors > before or step is None or then is None or other is None or on_timeout is None or on_failure is None:
         return None
     said = {
         "condition": guard[0] if guard else None,

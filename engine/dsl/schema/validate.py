@@ -13,6 +13,7 @@ from engine.dsl.nearest import did_you_mean, nearest
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.dsl.schema.kinds import KINDS, kind_schemas
 from engine.dsl.schema.parts import EXPRESSION, Schema
+from engine.dsl.schema.remains import Remains, refused_parts
 from engine.model.span import Span
 
 _NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
@@ -30,24 +31,31 @@ def _explainer(kind: str) -> Any:
     return jsonschema.Draft202012Validator(kind_schemas()[kind])
 
 
-def conforms(kind: str, document: Mapping, findings: Findings, address: str) -> bool:
-    """Whether the document fits its schema; what does not is a finding."""
+def fitting(kind: str, document: Mapping, findings: Findings, address: str) -> Mapping:
+    """The document where it fits its schema; else what remains of it, and what does not fit is a finding."""
     gate = _gate(kind)
     if gate.is_valid(document.data):
-        return True
+        return document
     schema = kind_schemas()[kind]
     data = _as_meant(document, schema, schema)
     if gate.is_valid(data):
-        return True
+        return document
+    _explained(kind, document, data, findings, address)
+    remains = Remains(document)
+    while remains.entries and (errors := list(gate.iter_errors(_as_meant(remains, schema, schema)))):
+        remains.leave_out({path for error in errors for path in refused_parts(error)})
+    return remains
+
+
+def _explained(kind: str, document: Mapping, data: Any, findings: Findings, address: str) -> None:
     before = len(findings.items)
     trapped = _commas(document, findings, address)
     for error in _explainer(kind).iter_errors(data):
         if not (isinstance(error.instance, str) and error.instance in trapped) and not trapped.intersection(list(error.absolute_path)[-1:]):
             _explain(error, document, findings, address, trapped)
     if len(findings.items) == before:  # the two read patterns a little differently, and the gate's word counts
-        for error in gate.iter_errors(data):
+        for error in _gate(kind).iter_errors(data):
             findings.error("SND103", error.message, _at(document, list(error.instance_path)).span, address=address)
-    return False
 
 
 def _as_meant(node: Node, schema: Schema, root: Schema) -> Any:
