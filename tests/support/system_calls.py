@@ -10,8 +10,9 @@ from pathlib import Path
 # Whole pages must be seen, or a mark in the middle of one would be missed.
 _RECEIVES = ("recvfrom", "read", "readv", "recvmsg")  # asyncio and uvloop have each their own
 _SENDS = ("sendto", "write", "writev", "sendmsg")
-_SYNCS = ("fdatasync", "fsync")
-STRACE = ("strace", "-D", "-f", "-y", "-s", "5000", "-e", "trace=" + ",".join(("pwrite64", *_SYNCS, *_RECEIVES, *_SENDS)), "-o")
+SYNCS = ("fdatasync", "fsync")
+_CALLS = ("pwrite64", "ftruncate", *SYNCS, *_RECEIVES, *_SENDS)
+STRACE = ("strace", "-D", "-f", "-y", "-s", "70000", "-e", "trace=" + ",".join(_CALLS), "-o")
 
 _WHOLE = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+).*", re.DOTALL)
 _BEGUN = re.compile(r"(\d+) +(\w+)\((.*) <unfinished \.\.\.>", re.DOTALL)
@@ -81,6 +82,6 @@ def acknowledged_too_soon(calls: Sequence[Call], marks: Iterable[str]) -> dict[s
         written = min((c.ended for c in to_log if c.name == "pwrite64" and mark in c.text), default=None)
         if written is None or written > answer.begun:
             wrong[mark] = "not written before"
-        elif not any(c.name in _SYNCS and c.result == 0 and written < c.begun and c.ended < answer.begun for c in to_log):
+        elif not any(c.name in SYNCS and c.result == 0 and written < c.begun and c.ended < answer.begun for c in to_log):
             wrong[mark] = "written, but not synced before"
     return wrong

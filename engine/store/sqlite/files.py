@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import RefusedError, StoreError
-from engine.store.sqlite.opening import connect, lock, make_file, migrate
+from engine.store.sqlite.opening import connect, lock, make_file, migrate, sync
 from engine.store.sqlite.schema import VERSION
 from engine.store.sqlite.trouble import explain
 
@@ -126,7 +126,7 @@ def backup(path: Path, target: Path) -> int:
     part = target.with_name(target.name + _PART)
     _copy(path, part)
     os.replace(part, target)
-    _sync(target.parent)
+    sync(target.parent)
     return target.stat().st_size
 
 
@@ -145,7 +145,7 @@ def restore(path: Path, source: Path) -> Path | None:
             raise StoreError(f"{source} cannot be restored: {problem}")
         kept = _set_aside(path) if path.exists() else None
         os.replace(part, path)
-        _sync(path.parent)
+        sync(path.parent)
     return kept
 
 
@@ -173,15 +173,7 @@ def _copy(source: Path, target: Path) -> None:
         with contextlib.suppress(OSError):
             target.unlink(missing_ok=True)
         raise StoreError(f"{source} cannot be copied to {target}: {why}") from error
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target)
 
 
 def _format(db: sqlite3.Connection) -> int:

@@ -45,9 +45,22 @@ def make_file(path: Path) -> int:
 
 
 def _make_folder(folder: Path) -> None:
-    if not folder.exists():
+    """Its name is on disk, too, before anything in it is acknowledged; SQLite sees to the names within it."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    if missing:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=_FOLDER, exist_ok=True)
+    for made in missing:
+        sync(made.parent)
+
+
+def sync(path: Path) -> None:
+    """Return when a file's content, or the names in a folder, are on disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _keep_private(path: Path) -> None:
