@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from engine.cli.operate import who
 from engine.cli.options import format_option, project_option, store_option
 
 
@@ -71,13 +72,19 @@ def backup(file: Path, project: Path, store: str) -> int:
 def restore(file: Path, project: Path, store: str) -> int:
     """Put the backup FILE in the place of the store. Refused while a daemon uses it (exit 4).
 
-    The store that was there is kept beside it. What was sent after the backup was made is waiting to be sent again: look at
-    `sounding outbox list` before the daemon starts.
+    The store that was there is kept beside it. What was sent after the backup was made is waiting to be sent again, so all sending is
+    paused: look at `sounding outbox list`, drop what is not to go, then `sounding resume --all`.
     """
+    from engine.clock import SystemClock
+    from engine.store.lines import Pause
     from engine.store.open import store_path
+    from engine.store.protocol import EVERYTHING
     from engine.store.sqlite.files import restore as put_back
 
     path = store_path(store, project)
-    kept = put_back(path, file)
-    click.echo(f"{path} is what it was in {file}" + (f"; the store before that is {kept}" if kept is not None else ""))
+    done = put_back(path, file, Pause(what=EVERYTHING, at=SystemClock().now(), by=f"{who()}, by restoring {file.name}"))
+    click.echo(f"{path} is what it was in {file}" + (f"; the store before that is {done.kept}" if done.kept is not None else ""))
+    click.echo("sending is paused: look at `sounding outbox list`, then `sounding resume --all`", err=True)
+    if not done.suppressed:
+        click.echo(f"the addresses that were suppressed in {done.kept} could not be taken over: they may be written to again", err=True)
     return 0

@@ -8,7 +8,7 @@ from engine.errors import RefusedError
 from engine.model.definitions import Audience, Automation, Cadence, Definitions, Project, Step, Survey
 from engine.model.span import Span
 
-_ACTIONS = frozenset({"ticket", "email", "webhook", "update", "emit", "ask", "if", "stop", "wait", "wait_for"})
+_ACTIONS = frozenset({"ticket", "email", "webhook", "update", "emit", "ask", "suppress", "if", "stop", "wait", "wait_for"})
 _UNHEARD = frozenset({"delivered", "bounced", "opened", "started", "edited", "unsubscribed"})  # of an invitation: nothing says so yet
 _USES = frozenset({"smtp", "zendesk", "bitrix24", "webhook", "events"})
 
@@ -37,6 +37,11 @@ def _everything(definitions: Definitions) -> Iterator[tuple[str, Span]]:
 def _project(project: Project) -> Iterator[tuple[str, Span]]:
     if project.retention:
         yield "retention", project.at
+    for name, calendar in project.calendars.items():
+        if name:
+            yield f"calendar {name}: no step can name it", project.at
+        elif calendar.hours is not None:
+            yield "`hours` of the calendar", project.at
     for connection in project.connections.values():
         if connection.use not in _USES:
             yield f"`use: {connection.use}`", connection.at

@@ -46,6 +46,7 @@ class Verdict:
 
 
 ALLOWED = Verdict()
+SUPPRESSED = "suppressed"  # the reason
 
 
 # What counts may be on its way still, and be freed if it is rejected. So long to wait for it: the longer, the longer it took so far.
@@ -72,6 +73,7 @@ class Asking:
     due: dt.datetime
     lifetime: float | None  # seconds from then on in which it may still go out
     message: int = 0  # 0: the invitation; n: its n-th reminder
+    suppressed: bool = False  # where its channel reaches the contact, nothing is sent any more
 
 
 class Eligibility:
@@ -97,6 +99,8 @@ class Eligibility:
             return Verdict(state.reason or state.state.value)
         if scope.get("contact") is None:
             return Verdict("no contact")
+        if asking.suppressed:
+            return Verdict(SUPPRESSED)
         last = asking.due + dt.timedelta(seconds=asking.lifetime) if asking.lifetime is not None else None
         if last is not None and now > last:
             return Verdict("expired before it could be sent")

@@ -19,16 +19,18 @@ from engine.model.events import Record
 from engine.model.feedback import Asked, Invitation, InvitationState
 from engine.model.runs import Delivered, Died, Outcome, Replied, Run, Skipped
 from engine.respond.tokens import digest, mint
-from engine.rules.eligibility import ALLOWED, Asking, Ledger, Verdict
+from engine.rules.eligibility import ALLOWED, SUPPRESSED, Asking, Ledger, Verdict
 from engine.rules.flow import results_of
 from engine.rules.needs import absent
 from engine.rules.scope import situation
 from engine.runtime.effects import effect_key, in_sight
 from engine.runtime.runs import adopt
+from engine.runtime.suppression import is_suppressed
 from engine.store.protocol import NewDelivery, Timer, Told, Transaction, Waiting
 
 PATIENCE = dt.timedelta(minutes=10)  # nobody stands back for an invitation that has waited longer than this for its courier
 YIELD = dt.timedelta(seconds=2)
+LEDGER_KEPT = dt.timedelta(days=400)  # at least, since a longer cap may be applied some day
 _log = structlog.get_logger("claim")
 
 
@@ -183,7 +185,7 @@ def _invitation(tx: Transaction, versions: Versions, current: Version, row: Deli
         give_up(tx, row, DeliveryState.DROPPED, reason)
         return None
     cadence = version.definitions.cadences[invitation.cadence] if not at else None
-    rules, asking = current.rules.eligibility, _asking(version, cadence, row, invitation)
+    rules, asking = current.rules.eligibility, _asking(tx, version, cadence, row, invitation, scope, now)
 
     ledger = Ledger(lambda group: tx.asked(group, now - rules.lookback), lambda line: _settled(tx, line))
     verdict = rules.may_send(asking, invitation, scope, row.subjects, ledger, now)
@@ -199,7 +201,7 @@ def _invitation(tx: Transaction, versions: Versions, current: Version, row: Deli
     if verdict.reason is not None:
         give_up(tx, row, DeliveryState.DROPPED, verdict.reason)
         return None
-    tx.reserve(rules.lines(asking, scope, row.subjects, now))
+    tx.reserve(rules.lines(asking, scope, row.subjects, now), now - max(rules.lookback, LEDGER_KEPT))
     token = mint()
     tx.add_token(digest(token), invitation.id)
     _plan_reminder(tx, version, cadence, row, now)
@@ -236,17 +238,27 @@ def _plan_reminder(tx: Transaction, version: Version, cadence: Cadence | None, r
     tx.enqueue([NewDelivery(delivery=next_one, due=remind.every.after(now, version.zone, version.definitions.project.works))])
 
 
-def _asking(version: Version, cadence: Cadence | None, row: Delivery, invitation: Invitation) -> Asking:
+def _asking(
+    tx: Transaction,
+    version: Version,
+    cadence: Cadence | None,
+    row: Delivery,
+    invitation: Invitation,
+    scope: Mapping[str, object],
+    now: dt.datetime,
+) -> Asking:
     connection = version.definitions.project.connections.get(row.connection)
+    channel = (USES[connection.use].channel if connection is not None else None) or row.connection
     return Asking(
         cadence=cadence,
         survey=cadence.survey if cadence is not None else invitation.survey,
-        channel=(USES[connection.use].channel if connection is not None else None) or row.connection,
+        channel=channel,
         part=row.part,
         invitation=invitation.id,
         due=invitation.due,
         lifetime=(invitation.expires - invitation.due).total_seconds() if invitation.expires is not None else invitation.lifetime,
         message=row.message,
+        suppressed=is_suppressed(tx, channel, scope.get("contact"), now),
     )
 
 
@@ -270,7 +282,7 @@ def _after_rivals(
             continue
         there, reason = _scope(version, rival, others)
         invitation = others.invitations[rival.invitation or ""]
-        wanted = _asking(version, other, rival, invitation)
+        wanted = _asking(tx, version, other, rival, invitation, there, now)
         if reason is not None or not rules.may_send(wanted, invitation, there, rival.subjects, ledger, now).allowed:
             continue
         lines = rules.lines(wanted, there, rival.subjects, now)
@@ -310,14 +322,17 @@ def _step(
     contact: Any = scope.get("contact")
     if reason is None and row.respondent and isinstance(contact, Mapping) and contact.get("opted_out"):
         reason = "contact.opted_out"
-    if reason is not None:
-        give_up(tx, row, DeliveryState.DROPPED, reason)
+    step = version.rules.flow(name).nodes[at].step if reason is None else None
+    if step is not None and row.respondent and step.content.get("to") is None and is_suppressed(tx, step.action, contact, now):
+        reason = SUPPRESSED
+    if step is None or reason is not None:
+        give_up(tx, row, DeliveryState.DROPPED, reason or "")
         return None
     quiet = current.rules.eligibility.quiet_until(scope, now) if row.respondent else None
     if quiet is not None:
         tx.postpone(row, quiet, "quiet")
         return None
-    return Claimed(delivery=row, version=version, scope=scope, step=version.rules.flow(name).nodes[at].step)
+    return Claimed(delivery=row, version=version, scope=scope, step=step)
 
 
 def recover(tx: Transaction, rows: Iterable[Delivery], repeatable: Collection[str], reason: str, now: dt.datetime) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from engine.rules.eligibility import no_address, reaching
 from engine.rules.facts import conform
 from engine.rules.flow import Act
 from engine.runtime.people import People
+from engine.runtime.suppression import Suppressing, addresses, suppress
 from engine.schedule.durations import Duration
 from engine.store.protocol import Incoming, NewDelivery, Settled, Told, Transaction
 
@@ -39,6 +40,7 @@ class Batch:
     derived: list[Incoming] = field(default_factory=list)
     invitations: list[Invitation] = field(default_factory=list)
     deliveries: list[NewDelivery] = field(default_factory=list)
+    suppressing: list[Suppressing] = field(default_factory=list)
     noted: Counter[tuple[str, str]] = field(default_factory=Counter)  # (what, why) that came to nothing
 
     def flush(self, tx: Transaction, now: dt.datetime) -> None:
@@ -47,6 +49,7 @@ class Batch:
         tx.enqueue(self.deliveries)
         tx.accept(self.derived, now)
         tx.settle(self.settled)
+        suppress(tx, self.suppressing, now)
         if self.noted:
             tx.note(self.noted, now, most=MAX_NOTED)
 
@@ -109,6 +112,8 @@ def carry_out(case: Case, act: Act, batch: Batch) -> Outcome | None:
             _emit(case, act, batch)
         case "ask":
             return _ask(case, act, batch)
+        case "suppress":
+            return _suppress(case, act, batch)
         case action:
             raise AssertionError(f"no way to carry out {action}")
     return Delivered(act.at)
@@ -276,6 +281,21 @@ def _ask(case: Case, act: Act, batch: Batch) -> Outcome:
     batch.invitations.append(invitation)
     batch.deliveries.append(NewDelivery(delivery=delivery, due=due))
     return Delivered(act.at, {"id": key})
+
+
+def _suppress(case: Case, act: Act, batch: Batch) -> Outcome:
+    """Send nothing more to where the contact is reached now: through all channels or one, for good or `for` a time."""
+    content, contact = act.step.content, case.records.get("contact")
+    if contact is None:
+        return Skipped(act.at, "no contact")
+    channel, lasting = content.get("channel"), content.get("for")
+    found = addresses(contact.data, channel if isinstance(channel, str) else None)
+    if not found:
+        return Skipped(act.at, f"no address for {channel}" if channel is not None else "no address")
+    until = lasting.after(case.now, case.version.zone, case.version.definitions.project.works) if isinstance(lasting, Duration) else None
+    reason = str(content.get("reason") or act.origin)
+    batch.suppressing += [Suppressing(channel=name, address=address, until=until, reason=reason) for name, address in found]
+    return Delivered(act.at)
 
 
 def tell_asker(tx: Transaction, invitation: Invitation, verb: str) -> None:

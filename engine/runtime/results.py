@@ -129,6 +129,8 @@ def _done(tx: Transaction, item: Claimed, outcome: Sent, now: dt.datetime) -> bo
 def _tell_run(tx: Transaction, delivery: Delivery, outcome: Sent) -> None:
     """What its step gave, and what the other side has said of it before our own call returned."""
     if delivery.run is None:
+        if delivery.action in ANSWERED_LATER and outcome.external_id is not None:
+            tx.early_replies(delivery.connection, outcome.external_id)  # nobody waits for them
         return
     result = {"id": outcome.external_id, **({"url": outcome.url, "status": "open"} if delivery.action in ANSWERED_LATER else {})}
     early = tx.early_replies(delivery.connection, outcome.external_id) if outcome.external_id is not None else []

@@ -119,7 +119,7 @@ class Runs:
         made = self._tx.replied_to(reply.connection, reply.external_id, key if isinstance(key, str) else None)
         if made is None or made.run is None:
             if self._tx.expects_replies(reply.connection):
-                self._tx.keep_reply(reply)
+                self._tx.keep_reply(reply, self._now)
             return []
         return [made.run] if self.happened(made.run, Replied(made.position, reply.verb, reply.status)) else []
 

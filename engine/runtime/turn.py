@@ -12,17 +12,20 @@ from functools import partial
 from typing import Any
 
 from engine.deploy.versions import Version, Versions
+from engine.dsl.uses import USES
 from engine.errors import RefusedError
-from engine.model.definitions import EventType
+from engine.model.definitions import Cadence, EventType
 from engine.model.events import Record
 from engine.model.feedback import InvitationState
 from engine.model.runs import Due, Happening
 from engine.rules.decide import Ask, Begin, Cancel, Decision, decide
+from engine.rules.eligibility import SUPPRESSED, reaching
 from engine.rules.scope import lacking, situation
 from engine.runtime.effects import Batch, Case, cancel, carry_out, cause_of, in_sight, invite, own_event, tell_asker
 from engine.runtime.gather import Work, gather
 from engine.runtime.people import Brought, People, part_of
 from engine.runtime.runs import MAX_TRACEBACK, RunFailedError
+from engine.runtime.suppression import is_suppressed
 from engine.store.protocol import EventState, Settled, Transaction, Waiting
 
 UNDECLARED = "no event of this type is declared"
@@ -306,7 +309,7 @@ def _carry_out(case: Case, decision: Decision, row: Waiting, work: Work) -> dict
     skipped: dict[str, str] = {}
     for effect in decision.effects:
         if isinstance(effect, Ask):
-            refused = invite(case, effect.cadence, work.batch)
+            refused = _suppressed(work.tx, case, effect.cadence) or invite(case, effect.cadence, work.batch)
             if refused is not None:
                 skipped[f"cadence.{effect.cadence.name}"] = refused
         elif isinstance(effect, Cancel):
@@ -318,6 +321,16 @@ def _carry_out(case: Case, decision: Decision, row: Waiting, work: Work) -> dict
         else:
             carry_out(case, effect, work.batch)
     return skipped
+
+
+def _suppressed(tx: Transaction, case: Case, cadence: Cadence) -> str | None:
+    """Of an invitation that is due at once; a later one is judged when it is claimed."""
+    if (cadence.after is not None and cadence.after.count) or not tx.suppresses():
+        return None
+    contact, definitions = case.records["contact"].data, case.version.definitions
+    connection = reaching(definitions, cadence.via, contact)
+    channel = USES[definitions.project.connections[connection].use].channel if connection is not None else None
+    return SUPPRESSED if channel is not None and is_suppressed(tx, channel, contact, case.now) else None
 
 
 def _expire(tx: Transaction, version: Version, now: dt.datetime) -> None:

@@ -60,3 +60,14 @@ class Pause:
     what: str  # `EVERYTHING`, an address (cadence.NAME, automation.NAME), or connection.NAME
     at: dt.datetime
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """An address to which nothing is sent. It cannot be read back: only whoever has the address finds it."""
+
+    digest: bytes
+    channel: str  # email, sms
+    until: dt.datetime | None  # None: for good
+    reason: str
+    at: dt.datetime

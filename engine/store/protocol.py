@@ -17,7 +17,8 @@ from engine.model.delivery import Delivery, DeliveryState
 from engine.model.events import Event, Record
 from engine.model.feedback import Answer, Asked, Invitation
 from engine.model.runs import Outcome, Replied, Run, RunState
-from engine.store.lines import Noted, OutboxLine, Pause, RunLine, Unread
+from engine.store.brakes import Brakes
+from engine.store.lines import Noted, OutboxLine, RunLine, Unread
 
 T = TypeVar("T")
 
@@ -138,7 +139,7 @@ class Deployment:
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # address → fingerprint of that definition
 
 
-class Transaction(Protocol):
+class Transaction(Brakes, Protocol):
     def attempt(self) -> AbstractContextManager[None]:
         """A part that is undone where it raises, while the rest of the transaction stands. StoreError where the disk refuses."""
         ...
@@ -234,8 +235,9 @@ class Transaction(Protocol):
         ...
 
     # the ask ledger
-    def reserve(self, lines: Iterable[Asked]) -> None:
-        """Keep lines; one that is there already for its group, invitation and message has the new instant."""
+    def reserve(self, lines: Iterable[Asked], since: dt.datetime) -> None:
+        """Keep lines; one that is there already for its group, invitation and message has the new instant. Older ones of their groups
+        than ``since`` go."""
         ...
 
     def release(self, invitation: str, message: int = 0) -> None:
@@ -294,7 +296,10 @@ class Transaction(Protocol):
         """Whether something was sent through a connection of which it is not known yet what the other side calls it."""
         ...
 
-    def keep_reply(self, reply: Reply) -> None: ...
+    def keep_reply(self, reply: Reply, now: dt.datetime) -> None:
+        """Keep it until our own call returns; those that have been kept for longer than that can take go."""
+        ...
+
     def early_replies(self, connection: str, external_id: str) -> list[Reply]:
         """In order, taken out."""
         ...
@@ -317,7 +322,10 @@ class Transaction(Protocol):
         ...
 
     def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int, held: Collection[str] = ()) -> list[Delivery]:
-        """Due rows, now `sending` with one attempt more; not those of an address in ``held``, and with EVERYTHING fetches only."""
+        """Due rows, now `sending` with one attempt more; not those of an address in ``held``, and with EVERYTHING fetches only.
+
+        May give fewer than there are: `next_due` then is in the past.
+        """
         ...
 
     def finish(self, delivery: Delivery, state: DeliveryState, *, reason: str | None, external_id: str | None, url: str | None) -> bool:
@@ -358,22 +366,6 @@ class Transaction(Protocol):
     def withdraw(self, delivery: Delivery, reason: str) -> bool:
         """`dropped`, from whatever state it was found in; False as in `reopen`."""
         ...
-
-    # brakes
-    def pauses(self) -> list[Pause]: ...
-    def pause(self, row: Pause) -> bool:
-        """False where that is paused already."""
-        ...
-
-    def resume(self, what: str) -> bool:
-        """False where that was not paused."""
-        ...
-
-    def sends(self, since: dt.datetime) -> int:
-        """How many deliveries were claimed since, to the minute, as far as they were counted."""
-        ...
-
-    def count_sends(self, many: int, now: dt.datetime) -> None: ...
 
     # versions
     def deploy(self, deployment: Deployment) -> int: ...

@@ -23,6 +23,7 @@ from engine.model.delivery import Sent
 from engine.model.events import Event
 from engine.model.feedback import Answer, InvitationState
 from engine.model.runs import Replied
+from engine.runtime.suppression import Suppressing, suppress
 from engine.store.lines import Pause, Unread
 from engine.store.protocol import Reply, Told, Transaction
 from engine.store.sqlite.schema import VERSION
@@ -90,7 +91,8 @@ def _rest(tx: Transaction, now: dt.datetime, run: str) -> None:
     )
     assert tx.add_answer(answer)
     tx.tell([Told(run=run, what=Replied("0", "updated", "closed"))])
-    tx.keep_reply(Reply(connection="desk", external_id="72", verb="updated", status="solved"))
+    tx.keep_reply(Reply(connection="desk", external_id="72", verb="updated", status="solved"), now)
+    suppress(tx, [Suppressing(channel="email", address="gone@example.test", until=None, reason="asked for it")], now)
     tx.pause(Pause(what="cadence.after_visit", at=now, by="ada"))
     tx.count_sends(2, now)
     tx.put_setting("ready", "")

@@ -10,11 +10,13 @@ from engine.store.sqlite.rows import Rows, instant, micros
 
 
 class AskRows(Rows):
-    def reserve(self, lines: Iterable[Asked]) -> None:
+    def reserve(self, lines: Iterable[Asked], since: dt.datetime) -> None:
+        new = list(lines)
+        self.db.executemany("DELETE FROM ask WHERE grp = ? AND at < ?", [(line.group, micros(since)) for line in new])
         self.db.executemany(
             "INSERT INTO ask (part, grp, invitation, message, at, survey, channel) VALUES (?,?,?,?,?,?,?)"
             " ON CONFLICT (grp, invitation, message) DO UPDATE SET at = excluded.at, survey = excluded.survey, channel = excluded.channel",
-            [(line.part, line.group, line.invitation, line.message, micros(line.at), line.survey, line.channel) for line in lines],
+            [(line.part, line.group, line.invitation, line.message, micros(line.at), line.survey, line.channel) for line in new],
         )
 
     def release(self, invitation: str, message: int = 0) -> None:

@@ -1,11 +1,12 @@
-"""What holds sending back: pauses, and how much went out in the last hour."""
+"""What holds sending back: pauses, how much went out in the last hour, suppressed addresses."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
-from engine.store.lines import Pause
-from engine.store.sqlite.rows import Rows, instant, micros
+from engine.store.lines import Pause, Suppression
+from engine.store.sqlite.rows import Rows, instant, maybe_micros, micros
 
 _MINUTE = 60_000_000  # microseconds
 
@@ -33,3 +34,20 @@ class BrakeRows(Rows):
         minute = micros(now) // _MINUTE
         self.db.execute("INSERT INTO sends VALUES (?,?) ON CONFLICT (minute) DO UPDATE SET many = many + excluded.many", (minute, many))
         self.db.execute("DELETE FROM sends WHERE minute < ?", (minute - 24 * 60,))
+
+    def suppress(self, rows: Iterable[Suppression]) -> None:
+        for row in rows:
+            self.db.execute("DELETE FROM suppression WHERE until <= ?", (micros(row.at),))
+            self.db.execute(
+                "INSERT INTO suppression (digest, channel, until, reason, at) VALUES (?,?,?,?,?)"
+                " ON CONFLICT (digest, channel)"
+                " DO UPDATE SET until = max(until, excluded.until), reason = excluded.reason, at = excluded.at",
+                (row.digest, row.channel, maybe_micros(row.until), row.reason, micros(row.at)),
+            )
+
+    def suppresses(self) -> bool:
+        return self.db.execute("SELECT 1 FROM suppression LIMIT 1").fetchone() is not None
+
+    def suppressed(self, digest: bytes, now: dt.datetime) -> bool:
+        sql = "SELECT 1 FROM suppression WHERE digest = ? AND (until IS NULL OR until > ?)"
+        return self.db.execute(sql, (digest, micros(now))).fetchone() is not None

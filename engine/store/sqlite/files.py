@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import RefusedError, StoreError
+from engine.store.lines import Pause
+from engine.store.sqlite.brakes import BrakeRows
 from engine.store.sqlite.opening import connect, lock, make_file, migrate, sync
 from engine.store.sqlite.schema import VERSION
 from engine.store.sqlite.trouble import explain
@@ -19,6 +21,7 @@ from engine.store.sqlite.trouble import explain
 _INVARIANTS: tuple[tuple[str, str], ...] = (
     ("a delivery is being sent without a deadline", "SELECT id FROM outbox WHERE state = 'sending' AND deadline IS NULL"),
     ("a delivery has a deadline though nobody sends it", "SELECT id FROM outbox WHERE state <> 'sending' AND deadline IS NOT NULL"),
+    ("a delivery is put aside though it does not wait", "SELECT id FROM outbox WHERE held IS NOT NULL AND state <> 'pending'"),
     ("a delivery has no version", "SELECT id FROM outbox WHERE action <> 'fetch' AND deployment NOT IN (SELECT id FROM deployment)"),
     ("a delivery has no event", "SELECT id FROM outbox WHERE event IS NOT NULL AND event NOT IN (SELECT seq FROM event)"),
     (
@@ -130,23 +133,52 @@ def backup(path: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def restore(path: Path, source: Path) -> Path | None:
-    """Put a backup in the place of a store that nobody uses. The store that was there is kept beside it; returns where.
+@dataclass(frozen=True, slots=True)
+class Restored:
+    kept: Path | None  # where the store that was there is now
+    suppressed: bool  # whether all the addresses that it held suppressed are so in the restored one too
 
-    A backup of an older format is brought up to date. Raises StoreError where it is no sound store, or the store is in use.
+
+def restore(path: Path, source: Path, pause: Pause) -> Restored:
+    """Put a backup in the place of a store that nobody uses. The store that was there is kept beside it.
+
+    What was sent after the backup was made is waiting in it still, so sending begins as ``pause`` says: held back. Addresses that were
+    suppressed since stay suppressed. A backup of an older format is brought up to date. Raises StoreError where it is no sound store,
+    or the store is in use.
     """
     with lock(path):
         part = path.with_name(path.name + _PART)
         _copy(source, part)
         with closing(connect(part)) as db:
             migrate(db, part)
+            BrakeRows(db).pause(pause)
+            suppressed = not path.exists() or _carry_over(db, path)
         for problem in problems(part):
             part.unlink()
             raise StoreError(f"{source} cannot be restored: {problem}")
         kept = _set_aside(path) if path.exists() else None
         os.replace(part, path)
         sync(path.parent)
-    return kept
+    return Restored(kept, suppressed)
+
+
+def _carry_over(db: sqlite3.Connection, path: Path) -> bool:
+    """Have suppressed what the store at ``path`` has suppressed. False where it cannot be read, or hashes with another key."""
+    theirs = "SELECT value FROM {}setting WHERE key = 'suppression key'"
+    try:
+        db.execute("ATTACH ? AS replaced", (f"{path.absolute().as_uri()}?mode=ro",))
+        key, own = db.execute(theirs.format("replaced.")).fetchone(), db.execute(theirs.format("main.")).fetchone()
+        if key is None or (own is not None and own != key):
+            return key is None
+        db.execute("BEGIN")
+        db.execute("INSERT OR IGNORE INTO setting SELECT * FROM replaced.setting WHERE key = 'suppression key'")
+        db.execute("INSERT OR REPLACE INTO suppression SELECT * FROM replaced.suppression")
+        db.execute("COMMIT")
+    except sqlite3.Error:  # a store that is put aside may be a broken one
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        return False
+    return True
 
 
 def _set_aside(path: Path) -> Path:

@@ -46,13 +46,13 @@ def _line(row: Sequence[Any]) -> OutboxLine:
     return OutboxLine(delivery=_delivery(row[:18]), due=instant(row[18]), reason=row[19], external_id=row[20])
 
 
-def _going(held: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    """The rows that are not held back. A fetch sends nothing to anybody, so only its connection's own pause holds it."""
-    if EVERYTHING in held:
-        return " AND action = 'fetch'", ()
-    if not held:
-        return "", ()
-    return f" AND substr(origin, 1, instr(origin || '/', '/') - 1) NOT IN ({marks(tuple(held))})", tuple(held)
+_AT_ONCE = 1_000  # rows that are put aside, or let go, before other work has its turn
+
+
+def _address(row: Sequence[Any]) -> str:
+    """Of the rule that a row comes from."""
+    origin: str = row[5]
+    return origin.partition("/")[0]
 
 
 class OutboxRows(Rows):
@@ -88,18 +88,55 @@ class OutboxRows(Rows):
         return cursor.rowcount
 
     def claim(self, connection: str, now: dt.datetime, deadline: dt.datetime, limit: int, held: Collection[str] = ()) -> list[Delivery]:
-        going, parameters = _going(held)
+        if EVERYTHING in held:
+            # A fetch sends nothing to anybody, so only its connection's own pause holds it.
+            rows = self._due(connection, now, limit, "action = 'fetch'")
+        else:
+            rows = self._let_through(connection, now, limit, held)
+        tried = micros(now)
         # RETURNING gives no order, and the order of sending is that of the due times.
-        rows = self.db.execute(
-            f"SELECT {_COLUMNS} FROM outbox WHERE connection = ? AND state = 'pending' AND due <= ?{going} ORDER BY due, id LIMIT ?",
-            (connection, micros(now), *parameters, limit),
-        ).fetchall()
         self.db.executemany(
             "UPDATE outbox SET state = 'sending', attempt = attempt + 1, tried = coalesce(tried, ?), deadline = ? WHERE id = ?",
-            [(micros(now), micros(deadline), row[0]) for row in rows],
+            [(tried, micros(deadline), row[0]) for row in rows],
         )
-        tried = micros(now)
         return [_delivery((*row[:14], DeliveryState.SENDING, row[15] + 1, row[16], tried if row[17] is None else row[17])) for row in rows]
+
+    def _due(self, connection: str, now: dt.datetime, limit: int, which: str) -> list[tuple[Any, ...]]:
+        return self.db.execute(
+            f"SELECT {_COLUMNS} FROM outbox WHERE connection = ? AND state = 'pending' AND {which} AND due <= ? ORDER BY due, id LIMIT ?",
+            (connection, micros(now), limit),
+        ).fetchall()
+
+    def _let_through(self, connection: str, now: dt.datetime, limit: int, held: Collection[str]) -> list[tuple[Any, ...]]:
+        """Due rows that no pause holds back. One that is held is put aside, so that it is met once however long the pause."""
+        went = self._let_go(connection, held)
+        rows = self._due(connection, now, limit, "held IS NULL")
+        while len(rows) < limit and went:
+            went = self._let_go(connection, held)
+            rows = self._due(connection, now, limit, "held IS NULL")
+        met = 0
+        while (aside := [(address, row[0]) for row in rows if (address := _address(row)) in held]) and met < _AT_ONCE:
+            self.db.executemany("UPDATE outbox SET held = ? WHERE id = ?", aside)
+            met += len(aside)
+            rows = self._due(connection, now, max(limit, _AT_ONCE // 4), "held IS NULL")
+        return [row for row in rows if _address(row) not in held][:limit]
+
+    def _let_go(self, connection: str, held: Collection[str]) -> int:
+        """Some of the rows that were put aside for each address that goes on again; how many."""
+        address, went = "", 0
+        while (found := self._held_behind(connection, address)) is not None:
+            address = found
+            if address not in held:
+                went += self.db.execute(
+                    "UPDATE outbox SET held = NULL WHERE id IN (SELECT id FROM outbox WHERE connection = ? AND held = ? LIMIT ?)",
+                    (connection, address, _AT_ONCE),
+                ).rowcount
+        return went
+
+    def _held_behind(self, connection: str, address: str) -> str | None:
+        """The next address for which rows were put aside."""
+        row = self.db.execute("SELECT min(held) FROM outbox WHERE connection = ? AND held > ?", (connection, address)).fetchone()
+        return None if row[0] is None else str(row[0])
 
     def finish(self, delivery: Delivery, state: DeliveryState, *, reason: str | None, external_id: str | None, url: str | None) -> bool:
         cursor = self.db.execute(
@@ -134,9 +171,10 @@ class OutboxRows(Rows):
         return [_delivery(row) for row in rows]
 
     def next_due(self, connection: str, held: Collection[str] = ()) -> dt.datetime | None:
-        going, parameters = _going(held)
-        sql = f"SELECT min(due) FROM outbox WHERE connection = ? AND state = 'pending'{going}"
-        row = self.db.execute(sql, (connection, *parameters)).fetchone()
+        which = "action = 'fetch'" if EVERYTHING in held else "held IS NULL"
+        row = self.db.execute(
+            f"SELECT min(due) FROM outbox WHERE connection = ? AND state = 'pending' AND {which}", (connection,)
+        ).fetchone()
         return None if row[0] is None else instant(row[0])
 
     def outbox(self, states: Sequence[DeliveryState], limit: int) -> list[OutboxLine]:
@@ -152,7 +190,7 @@ class OutboxRows(Rows):
 
     def drop_unsent(self, run: str, reason: str) -> list[Delivery]:
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE run = ? AND state = 'pending'", (run,)).fetchall()
-        self.db.executemany("UPDATE outbox SET state = 'dropped', reason = ? WHERE id = ?", [(reason, row[0]) for row in rows])
+        self.db.executemany("UPDATE outbox SET state = 'dropped', held = NULL, reason = ? WHERE id = ?", [(reason, row[0]) for row in rows])
         return [_delivery(row) for row in rows]
 
     def deliveries(self, ids: Iterable[int]) -> list[Delivery]:
@@ -172,7 +210,7 @@ class OutboxRows(Rows):
 
     def withdraw(self, delivery: Delivery, reason: str) -> bool:
         cursor = self.db.execute(
-            "UPDATE outbox SET state = 'dropped', reason = ? WHERE id = ? AND state = ? AND attempt = ?",
+            "UPDATE outbox SET state = 'dropped', held = NULL, reason = ? WHERE id = ? AND state = ? AND attempt = ?",
             (reason, delivery.id, delivery.state.value, delivery.attempt),
         )
         return cursor.rowcount == 1

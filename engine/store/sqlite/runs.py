@@ -11,6 +11,7 @@ from engine.store.lines import RunLine
 from engine.store.protocol import Listener, Reply, SavedRun, Told
 from engine.store.sqlite.rows import Rows, chunks, dumps, instant, loads_foreign, marks, maybe_micros, micros
 
+REPLIES_KEPT = dt.timedelta(days=2)  # a delivery is given up after about one
 _LINE = "body, began, changed, log, note"
 _OUTCOMES: dict[str, type[Skipped] | type[Died]] = {"skipped": Skipped, "died": Died}
 
@@ -130,10 +131,15 @@ class RunRows(Rows):
 
     # -- what desks say before our own call has returned ------------------------------------------------------------------
 
-    def keep_reply(self, reply: Reply) -> None:
+    def keep_reply(self, reply: Reply, now: dt.datetime) -> None:
+        # A few of the oldest each time: more than come in, and never many at once.
         self.db.execute(
-            "INSERT INTO early_reply (connection, external_id, verb, status) VALUES (?,?,?,?)",
-            (reply.connection, reply.external_id, reply.verb, reply.status),
+            "DELETE FROM early_reply WHERE id IN (SELECT id FROM early_reply ORDER BY id LIMIT 4) AND at <= ?",
+            (micros(now - REPLIES_KEPT),),
+        )
+        self.db.execute(
+            "INSERT INTO early_reply (connection, external_id, verb, status, at) VALUES (?,?,?,?,?)",
+            (reply.connection, reply.external_id, reply.verb, reply.status, micros(now)),
         )
 
     def early_replies(self, connection: str, external_id: str) -> list[Reply]:

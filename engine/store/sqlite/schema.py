@@ -255,5 +255,27 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (what, why)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE INDEX alias_of ON alias (key);
+
+    ALTER TABLE early_reply ADD COLUMN at INTEGER NOT NULL DEFAULT 0; -- of format 3 nobody knows, so long ago
+
+    -- The paused address that a row was found to wait for. It is out of the way of the others until that goes on.
+    ALTER TABLE outbox ADD COLUMN held TEXT;
+    DROP INDEX outbox_due;
+    CREATE INDEX outbox_due ON outbox (connection, due) WHERE state = 'pending' AND held IS NULL;
+    CREATE INDEX outbox_held ON outbox (connection, held) WHERE held IS NOT NULL;
+    CREATE INDEX outbox_fetch ON outbox (connection, due) WHERE state = 'pending' AND action = 'fetch';
+
+    CREATE TABLE suppression (
+        digest BLOB NOT NULL,
+        channel TEXT NOT NULL,
+        until INTEGER,
+        reason TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (digest, channel)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX suppression_until ON suppression (until) WHERE until IS NOT NULL;
+    """,
 )
 VERSION = len(MIGRATIONS)

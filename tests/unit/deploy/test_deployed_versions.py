@@ -143,7 +143,6 @@ def test_a_definition_that_only_moved_is_known_at_its_new_place() -> None:
         ("{emit: {event: help.wanted, data: {topic: t, contact: {name: Ada}}}}", "an object in the `data` of `emit`"),
         ("{wait_for: survey.nps_delivery.opened, at_most: 1d}", "`survey.NAME.opened`"),
         ("{wait_for: metric.nps_delivery.changed, at_most: 1d}", "`metric.SURVEY.changed`"),
-        ("{suppress: {reason: asked us to}}", "`suppress` in an automation"),
     ],
 )
 def test_a_step_that_is_not_carried_out_yet_is_refused_in_every_branch(step: str, why: str) -> None:
@@ -151,3 +150,20 @@ def test_a_step_that_is_not_carried_out_yet_is_refused_in_every_branch(step: str
     found = small_project.with_rules(f"automation: later\nwhen: visit.ended\nthen:\n{branch}")
     with pytest.raises(RefusedError, match=re.escape(why)):
         pack(found, at=dt.datetime(2026, 3, 2, tzinfo=dt.UTC), by="test", commit=None)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ('calendar: {country: RU, hours: "09:00-18:00"}', "`hours` of the calendar"),
+        ("calendars: {warehouse: {country: UA}}", "calendar warehouse: no step can name it"),
+    ],
+)
+def test_what_a_calendar_says_without_effect_is_refused_and_its_country_is_not(said: str, why: str) -> None:
+    def packing(said: str) -> None:
+        pack(small_project.definitions({"languages: [en]": f"languages: [en]\n{said}"}), at=small_at, by="test", commit=None)
+
+    small_at = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    with pytest.raises(RefusedError, match=rf"sounding\.yaml:\d+:\d+: {re.escape(why)}"):
+        packing(said)
+    packing("calendar: {country: RU}")

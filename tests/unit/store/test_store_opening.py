@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import errno
 import os
 import re
@@ -20,6 +21,7 @@ import pytest
 import stored
 
 from engine.errors import RefusedError, StoreError, UsageError
+from engine.store.lines import Pause
 from engine.store.open import open_store, store_path
 from engine.store.sqlite.files import backup, restore
 from engine.store.sqlite.schema import VERSION
@@ -228,7 +230,7 @@ def test_a_backup_is_its_users_alone_and_so_is_a_store_put_back(tmp_path: Path) 
     with usual_umask():
         backup(path, copy)
         copy.chmod(0o644)
-        restore(path, copy)
+        restore(path, copy, Pause(what="*", at=dt.datetime(2026, 3, 2, tzinfo=dt.UTC), by="test"))
         backup(path, tmp_path / "again.db")
     assert [mode(tmp_path / name) for name in ("store.db", "store.db.lock", "again.db", "store.db.replaced-1")] == ["0o600"] * 4
 
