@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -91,18 +91,22 @@ async def run(options: Options, ready: Callable[[str, str], None]) -> None:
         control = bind_unix(str(socket_path(store_path(options.store, options.root))))
         stack.callback(_remove, socket_path(store_path(options.store, options.root)))
         stack.callback(control.close)
-        for app, sock in (
-            (doors, public),
-            (admin_app(service), admin),
-            (control_app(service, version.definitions.project), control),
-        ):
-            server = HttpServer(app, sock)
+        servers = (
+            HttpServer(doors, public),
+            HttpServer(admin_app(service), admin),
+            HttpServer(control_app(service, version.definitions.project), control),
+        )
+        stack.push_async_callback(_stop_all, servers)
+        for server in servers:
             await server.start()
-            stack.push_async_callback(server.stop)
         ready(here, f"http://{_address(admin.getsockname())}")
         await _until_told(stopped, service)
         structlog.get_logger("daemon").info("stopping: finishing what is at hand")
     structlog.get_logger("daemon").info("stopped: the rest is on disk")
+
+
+async def _stop_all(servers: Sequence[HttpServer]) -> None:
+    await asyncio.gather(*(server.stop() for server in servers))
 
 
 async def _until_told(stopped: asyncio.Event, service: Service) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 import aiosmtplib
 
 from engine.channels import mime
-from engine.channels.smtp_line import LINE_BROKEN, Letter, Line, NotBegunError
+from engine.channels.smtp_line import BROKEN_OFF, Letter, Line, NotBegunError
 from engine.clock import Clock
 from engine.errors import InvalidProjectError
 from engine.model.delivery import EmailRequest, Outcome, Rejected, Repeat, Request
@@ -131,7 +131,7 @@ class SmtpAdapter:
             if smtp.is_ehlo_or_helo_needed:
                 await smtp.ehlo()
             greeted = True
-        except (*LINE_BROKEN, ValueError) as error:  # ValueError: a host name that cannot be one
+        except (*BROKEN_OFF, ValueError) as error:  # ValueError: a host name that cannot be one
             raise NotBegunError(f"no connection to {self._host}:{self._port}: {_why_not_open(error)}") from error
         finally:
             if not greeted:
@@ -140,7 +140,7 @@ class SmtpAdapter:
         return Line(smtp, self._timeout)
 
 
-def _why_not_open(error: Exception) -> str:
+def _why_not_open(error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) and error.__cause__ is not None else error
     match cause:
         case aiosmtplib.SMTPAuthenticationError(code=code):
@@ -152,5 +152,7 @@ def _why_not_open(error: Exception) -> str:
             return f"the server's certificate is not trusted: {cause.verify_message}"
         case TimeoutError():
             return "no answer in time"
+        case asyncio.CancelledError():
+            return "it was broken off"
         case _:
             return mime.one_line(str(cause))

@@ -26,6 +26,8 @@ _AUTH_CODES = frozenset({530, 534, 535, 538})  # a login is missing, too weak, w
 _REFUSED = {"MAIL": "the sender", "RCPT": "the recipient", "DATA": "the message"}
 
 LINE_BROKEN = (aiosmtplib.SMTPException, OSError)
+# Whoever breaks a delivery off wants to know what became of it, as with any other line that breaks.
+BROKEN_OFF = (*LINE_BROKEN, asyncio.CancelledError)
 _ADDRESS = re.compile(r"<?[^\s<>\"'(),;:\[\]]+(?:@|%40)[^\s<>\"'(),;:\[\]]+>?", re.IGNORECASE)
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
@@ -151,9 +153,9 @@ class Line:
                 self._transport.write(command)
             try:
                 reply = await self._replies.next(self._timeout)
-            except LINE_BROKEN as error:
+            except BROKEN_OFF as error:
                 reason = f"the line broke at {stage}, before the message was sent: {_what_broke(error)}"
-                if stage == "MAIL":
+                if stage == "MAIL" and not isinstance(error, asyncio.CancelledError):
                     raise NotBegunError(reason) from error
                 return Rejected(reason=reason, permanent=False, down=True)
             if stage == "MAIL" and reply.code == _CLOSING:
@@ -170,7 +172,7 @@ class Line:
         self._transport.write(_LEADING_DOT.sub(b"..", letter.message) + b".\r\n")
         try:
             reply = await self._replies.next(self._timeout)
-        except LINE_BROKEN as error:
+        except BROKEN_OFF as error:
             return Unclear(reason=f"the message went out, but no final reply came: {_what_broke(error)}")
         match reply.code // 100:
             case 2:
@@ -230,8 +232,10 @@ def _without_addresses(text: str, recipient: str) -> str:
     return re.sub(rf"(?<!\w){local}(?!\w)", "<address>", text, flags=re.IGNORECASE)[:200]
 
 
-def _what_broke(error: Exception) -> str:
+def _what_broke(error: BaseException) -> str:
     match error:
+        case asyncio.CancelledError():
+            return "it was broken off"
         case TimeoutError():
             return "no answer in time"
         case aiosmtplib.SMTPResponseException():

@@ -101,7 +101,10 @@ class Adapter(Protocol):
     def repeat(self) -> Repeat: ...
 
     async def deliver(self, request: Request) -> Outcome:
-        """Do it once. Raises nothing but cancellation: every failure of the other side is an Outcome."""
+        """Do it once. Raises nothing but cancellation: every failure of the other side is an Outcome.
+
+        Cancelled, it may also return what is known so far: where a repeat would be a second message, that decides whether there is one.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -129,6 +129,11 @@ class Courier:
         self._stopping = True
         self._wake.set()
 
+    def break_off(self) -> None:
+        """Wait no longer for what is on its way. Where nothing is known of it now, `recover` judges it at the next start."""
+        for task in self._sending:
+            task.cancel()
+
     async def _round(self) -> float:
         """Write the results, claim what is due and free hands can take. Returns how long to wait, in seconds."""
         results, self._results = self._results, []

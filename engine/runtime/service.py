@@ -31,6 +31,7 @@ MAX_UNREAD = 16 << 20  # bytes of requests that were not understood; beyond it t
 MAX_SAID = 10  # quarantined events of a turn that the log names
 MAX_TYPES_SAID = 100  # undeclared event types that it names; senders choose them
 _IDLE = 60.0  # seconds between looks at the timers when none is due sooner
+GRACE = 4.0  # seconds that messages on their way get at the end: a container is killed ten seconds after it was told to stop
 _RETRY = 1.0  # seconds to wait where a turn failed
 _log = structlog.get_logger("runtime")
 
@@ -106,11 +107,18 @@ class Service:
         self.wake()
 
     async def stop(self) -> None:
-        """Finish what is at hand: the turn that runs, the messages on their way. The rest is on disk."""
+        """Finish what is at hand: the turn that runs, the messages on their way. The rest is on disk.
+
+        Receivers that are silent hold it up for a few seconds and no longer.
+        """
         self._stopping = True
         self._wake.set()
         for courier in self.meter.couriers.values():
             courier.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GRACE)
+        for courier in self.meter.couriers.values():
+            courier.break_off()
         # One that fails must not keep the others from finishing.
         for task, ended in zip(self._tasks, await asyncio.gather(*self._tasks, return_exceptions=True), strict=True):
             if isinstance(ended, BaseException):

@@ -83,6 +83,13 @@ class LimitedProtocol(HttpToolsProtocol):
         super().pause_writing()
         self._since = self.loop.time()
 
+    def shutdown(self) -> None:
+        """The server ends: what came in whole is answered first, and what would still have to come in is not waited for."""
+        if self._receiving and not self._answering():
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "the server is ending; send the request again")
+        else:
+            super().shutdown()
+
     def expire(self, now: float, patience: Patience) -> None:
         """End the connection where its peer has taken too long: to send, to send again, or to read."""
         waited = now - self._since

@@ -18,7 +18,8 @@ from engine.errors import RefusedError, UsageError
 from engine.web.protocol import LimitedProtocol, Patience
 
 BACKLOG = 2048
-GRACE = 10  # seconds that open requests get at the end
+GRACE = 3.0  # seconds that open requests get at the end
+_AT_LAST = 6  # seconds until what hangs on none of them is cancelled
 _TICKS = 10  # of uvicorn in a second
 _PATIENCE = Patience()
 
@@ -38,6 +39,19 @@ class _Server(uvicorn.Server):
                 connection.expire(now, self._patience)
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        leaving = asyncio.get_running_loop().call_later(GRACE, self._hang_up)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            leaving.cancel()
+
+    def _hang_up(self) -> None:
+        """Leave those who do not read their answers."""
+        for connection in list(self.server_state.connections):
+            assert isinstance(connection, LimitedProtocol)
+            connection.transport.abort()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -56,7 +70,7 @@ class HttpServer:
             lifespan="off",
             proxy_headers=False,
             backlog=BACKLOG,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=_AT_LAST,
             timeout_keep_alive=math.ceil(patience.idle),
             http=LimitedProtocol,
             ws="none",
@@ -74,7 +88,7 @@ class HttpServer:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Open requests are answered first."""
+        """Requests that came in whole are answered first; takes a few seconds at most, whatever the other ends do."""
         self._server.should_exit = True
         if self._task is not None:
             await self._task

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections import Counter
 from pathlib import Path
 
 import aiohttp
 import pytest
 import stored
-from daemon_process import command, delivered, wanted, world
+from daemon_process import command, delivered, token_in, wanted, world
 from eventually import eventually
 
 
@@ -72,15 +73,81 @@ async def test_a_daemon_without_work_leaves_at_once(tmp_path: Path, number: int)
         assert "stopping: finishing what is at hand" in made.daemon.log
 
 
-async def test_a_second_signal_ends_a_daemon_that_waits_for_a_slow_receiver_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+LEAVES = 15.0  # seconds; on an idle machine it needs half of that
+
+
+async def test_a_mail_server_that_says_nothing_holds_up_the_end_for_a_moment_only_and_loses_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.mail.stop()
+        silent = socket.create_server((made.mail.host, made.mail.port))
+        await made.daemon.send(delivered(1))
+        await eventually(lambda: made.daemon.outbox().get("invite_sending"))
+        assert await asyncio.wait_for(made.daemon.stop(), LEAVES) == 0
+        assert made.daemon.outbox() == {"invite_pending": 1}  # it certainly was not sent
+        silent.close()
+        await made.mail.start()
+        await made.daemon.start(apply=False)
+        assert await made.daemon.quiet() == {"invite_done": 1}
+
+
+async def test_a_mail_server_that_took_a_message_and_says_nothing_leaves_it_in_doubt(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        made.mail.hang_after_data()
+        await made.daemon.send(delivered(1))
+        await eventually(lambda: made.mail.messages)
+        assert await asyncio.wait_for(made.daemon.stop(), LEAVES) == 0
+        assert made.daemon.outbox() == {"invite_unknown": 1}
+        reasons = stored.rows(made.daemon.store, "SELECT reason FROM outbox")
+        assert reasons == [{"reason": "the message went out, but no final reply came: it was broken off"}]
+
+
+async def test_a_desk_that_says_nothing_gets_the_same_ticket_again_after_the_next_start(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        made.desk.delay = 60.0  # it makes the ticket, and does not answer
+        await made.daemon.send(wanted(1))
+        await eventually(lambda: made.desk.tickets)
+        assert await asyncio.wait_for(made.daemon.stop(), LEAVES) == 0
+        made.desk.delay = 0.0
+        await made.daemon.start(apply=False)
+        assert await made.daemon.quiet() == {"ticket_done": 1}
+        assert (len(made.desk.tickets), len(made.desk.requests)) == (1, 2)
+
+
+HALVES = {
+    "a head": b"POST /events HTTP/1.1\r\nHost: a\r\n",
+    "a body": b"POST /events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer feed-token-4f1c9e\r\nContent-Length: 99\r\n\r\n{",
+    "a form": b"POST /s/%s HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\nscore",
+}
+
+
+@pytest.mark.parametrize("half", HALVES)
+async def test_a_sender_of_half_a_request_is_told_to_send_it_again_and_not_waited_for(tmp_path: Path, half: str) -> None:
+    async with world(tmp_path) as made:
+        await made.daemon.send(delivered(1))
+        await eventually(lambda: made.mail.messages)
+        token = token_in(made.mail.messages[0])
+        assert token is not None
+        address = made.daemon.public.removeprefix("http://").rpartition(":")
+        reader, writer = await asyncio.open_connection(address[0], int(address[2]))
+        writer.write(HALVES[half].replace(b"%s", token.encode()))
+        await asyncio.sleep(0.3)  # it is read
+        assert await asyncio.wait_for(made.daemon.stop(), LEAVES) == 0
+        assert (await reader.read()).startswith(b"HTTP/1.1 503")
+        writer.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_a_daemon_that_waits_for_a_slow_receiver_and_nothing_is_sent_twice(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     async with world(tmp_path) as made:
         made.mail.hang_after_data()
         await made.daemon.send(delivered(1))
         await eventually(lambda: made.mail.messages)
         assert made.daemon.process is not None
-        made.daemon.process.send_signal(signal.SIGTERM)
+        made.daemon.process.send_signal(number)
         await eventually(lambda: "stopping" in made.daemon.log)
-        assert await made.daemon.stop() == -signal.SIGTERM
+        assert await asyncio.wait_for(made.daemon.stop(number), 2) in (-number, 130)
         await made.daemon.start(apply=False)
         assert await made.daemon.quiet() == {"invite_unknown": 1}
         assert len(made.mail.messages) == 1

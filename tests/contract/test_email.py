@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from eventually import eventually
 
 from engine.channels.email import SmtpAdapter
 from engine.clock import VirtualClock
@@ -288,16 +289,44 @@ async def test_fifty_at_once_share_the_pool() -> None:
         assert {caught.message["Message-ID"] for caught in catcher.messages} == {o.external_id for o in outcomes if isinstance(o, Sent)}
 
 
-async def test_a_cancelled_delivery_does_not_hand_on_its_line() -> None:
+async def test_a_delivery_that_is_broken_off_behind_the_message_is_in_doubt_and_does_not_hand_on_its_line() -> None:
     async with MailCatcher() as catcher, adapter_to(catcher.port) as adapter:
         catcher.hang_after_data()
         delivery = asyncio.create_task(adapter.deliver(mail("k1")))
         await catcher.next_message()
         delivery.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await delivery
+        assert await delivery == Unclear(reason="the message went out, but no final reply came: it was broken off")
         assert isinstance(await adapter.deliver(mail("k2")), Sent)
         assert catcher.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("stage", "why"),
+    [
+        ("HI", "no connection to 127.0.0.1:PORT: it was broken off"),
+        ("EHLO", "no connection to 127.0.0.1:PORT: it was broken off"),
+        ("MAIL", "the line broke at MAIL, before the message was sent: it was broken off"),
+        ("RCPT", "the line broke at RCPT, before the message was sent: it was broken off"),
+    ],
+)
+async def test_a_delivery_that_is_broken_off_before_the_message_was_certainly_not_sent(stage: str, why: str) -> None:
+    async with scripted({stage: SILENCE}) as (port, heard), adapter_to(port) as adapter:
+        delivery = asyncio.create_task(adapter.deliver(mail()))
+        if stage != "HI":
+            await eventually(lambda: any(line.startswith(stage) for line in heard))
+        await asyncio.sleep(0.05)  # what was answered before that is read
+        delivery.cancel()
+        assert await delivery == Rejected(reason=why.replace("PORT", str(port)), permanent=False, down=True)
+
+
+async def test_a_delivery_that_is_broken_off_on_a_kept_line_opens_no_other() -> None:
+    async with scripted({"MAIL2": SILENCE}) as (port, heard), adapter_to(port) as adapter:
+        assert isinstance(await adapter.deliver(mail("k1")), Sent)
+        delivery = asyncio.create_task(adapter.deliver(mail("k2")))
+        await eventually(lambda: sum(line.startswith("MAIL") for line in heard) == 2)
+        delivery.cancel()
+        assert isinstance(await delivery, Rejected)
+        assert sum(line.startswith("EHLO") for line in heard) == 1
 
 
 def test_closing_bears_that_the_server_has_hung_up() -> None:
