@@ -125,7 +125,7 @@ class HttpClient:
     ) -> Response:
         """One exchange with at most one of the bodies ``json``, ``data`` and ``form``; ``auth`` is user and password.
 
-        Raises NotSentError or UnclearError; their messages name scheme and host, never the rest of the URL.
+        Raises NotSentError or UnclearError; their messages name scheme, host and port, never the rest of the URL.
         """
         body, content_type = _body(json, data, form)
         sent = {"User-Agent": "Sounding", "Accept": "application/json"}

@@ -14,7 +14,7 @@ _LONGEST = 200  # characters of a foreign message that are worth keeping
 
 
 def redact_url(url: str) -> str:
-    """Scheme and host alone: a path (Slack, Bitrix24), a query or the user part may hold a secret."""
+    """Scheme, host and port alone: a path (Slack, Bitrix24), a query or the user part may hold a secret."""
     try:
         parts = URL(url)
     except ValueError:
@@ -22,7 +22,8 @@ def redact_url(url: str) -> str:
     host = parts.raw_host
     if not parts.scheme or not host:
         return MALFORMED
-    return f"{parts.scheme}://[{host}]" if ":" in host else f"{parts.scheme}://{host}"
+    port = "" if parts.explicit_port is None else f":{parts.explicit_port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def redact_text(text: str, private: Iterable[str | None] = ()) -> str:

@@ -199,12 +199,15 @@ async def test_the_store_is_another_programs_database_and_stays_as_it_is(tmp_pat
     small_project.write(tmp_path)
     with closing(sqlite3.connect(tmp_path / "o.db")) as db:
         db.execute("CREATE TABLE other (a)")
+    (tmp_path / "o.db").chmod(0o644)
     before = (tmp_path / "o.db").read_bytes()
     for verb in ("apply", "run"):
         found = await run(verb, "-C", str(tmp_path), "--store", f"sqlite:///{tmp_path}/o.db", environment=ENVIRONMENT)
         assert found.code == 4
         assert "is a database of another program; nothing was written into it. Choose another place with --store" in found.err
         assert (tmp_path / "o.db").read_bytes() == before
+        assert (tmp_path / "o.db").stat().st_mode & 0o777 == 0o644
+        assert [name for name in os.listdir(tmp_path) if name.startswith("o.db")] == ["o.db"]
 
 
 ALONE = """\

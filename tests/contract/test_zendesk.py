@@ -119,7 +119,7 @@ async def test_an_invalid_ticket_is_refused_with_the_field_and_without_its_value
         outcome = await adapter.deliver(TicketRequest(key="k", title="t", body="b", requester_email="ada at lavka"))
     assert isinstance(outcome, Rejected)
     assert outcome.permanent
-    reason = "http://127.0.0.1 answered 422 Unprocessable Entity: RecordInvalid; Record validation errors; requester (InvalidFormat)"
+    reason = f"{receiver.url} answered 422 Unprocessable Entity: RecordInvalid; Record validation errors; requester (InvalidFormat)"
     assert outcome.reason.replace("Unprocessable Content", "Unprocessable Entity") == reason
 
 

@@ -104,6 +104,12 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         raise StoreError(f"the store {path} cannot be opened: {explain(path, error, _NO_STORE)}") from error
 
 
+def leave_foreign_alone(path: Path) -> None:
+    """Raises StoreError for another program's database, before anything is put beside it or its mode is changed."""
+    if path.is_file() and path.stat().st_size:
+        connect(path, read_only=True).close()
+
+
 def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:
     """Another program's database is left as it is. An empty one may become a store."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

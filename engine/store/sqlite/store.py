@@ -22,7 +22,7 @@ from engine.store.sqlite.brakes import BrakeRows
 from engine.store.sqlite.events import EventRows
 from engine.store.sqlite.feedback import FeedbackRows
 from engine.store.sqlite.objects import ObjectRows
-from engine.store.sqlite.opening import connect, lock, migrate
+from engine.store.sqlite.opening import connect, leave_foreign_alone, lock, migrate
 from engine.store.sqlite.outbox import OutboxRows
 from engine.store.sqlite.runs import RunRows
 from engine.store.sqlite.schema import VERSION
@@ -100,6 +100,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        leave_foreign_alone(path)
         with contextlib.ExitStack() as opened:  # closed again where the rest fails
             self._lock = opened.enter_context(lock(path))
             self._writer = opened.enter_context(contextlib.closing(connect(path)))

@@ -11,15 +11,15 @@ from engine.net.redact import redact_text, redact_url
     ("url", "shown"),
     [
         ("https://hooks.slack.test/services/T0/B0/secret", "https://hooks.slack.test"),
-        ("https://user:secret@desk.test:8443/a?token=secret#secret", "https://desk.test"),
-        ("http://[::1]:8080/secret", "http://[::1]"),
+        ("https://user:secret@desk.test:8443/a?token=secret#secret", "https://desk.test:8443"),
+        ("http://[::1]:8080/secret", "http://[::1]:8080"),
         ("hooks.slack.test/services/secret", "a malformed URL"),
         ("https:///secret", "a malformed URL"),
         ("https://user:secret/with/slashes@desk.test/", "a malformed URL"),
         ("http://[secret", "a malformed URL"),
     ],
 )
-def test_a_url_shows_scheme_and_host_only(url: str, shown: str) -> None:
+def test_a_url_shows_scheme_host_and_port_only(url: str, shown: str) -> None:
     assert redact_url(url) == shown
     assert "secret" not in redact_url(url)
 
