@@ -24,6 +24,7 @@ PAUSE = 0.005  # seconds between two events of one sender
 ANSWERING = 0.6  # share of the invited
 CALLED = 0.5  # share of those who asked for help that are called
 DEALS = 20
+PATIENCE = 1_200.0  # seconds until nothing is on its way: who was cut off by many kills waits a quarter of an hour for another attempt
 DESK_TAKES = 0.15  # seconds between a new ticket and the answer that says so
 
 _HELP = """automation: help
@@ -111,8 +112,8 @@ class CrashRun:
         daemon = self.made.daemon
         waits = "SELECT count(*) FROM run WHERE state IN ('queued', 'ready', 'waiting')"
         told = "SELECT count(*) FROM told"
-        await eventually(lambda: not stored.value(daemon.store, waits) + stored.value(daemon.store, told), within=120)
-        return await daemon.quiet(60)
+        await eventually(lambda: not stored.value(daemon.store, waits) + stored.value(daemon.store, told), within=PATIENCE)
+        return await daemon.quiet(PATIENCE)
 
     async def _kill(self) -> None:
         daemon = self.made.daemon
