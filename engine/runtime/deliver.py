@@ -205,7 +205,7 @@ class Courier:
         if EVERYTHING in held:
             return free, held, "paused"
         if (limit := self._limit) is not None:
-            left = limit - tx.sends(now - dt.timedelta(hours=1))
+            left = limit - tx.sends(now - dt.timedelta(hours=1), now)
             if left <= 0:
                 return free, held | {EVERYTHING}, f"limits.sends_per_hour: {limit:,}"
             free = min(free, left)
@@ -259,7 +259,8 @@ class Courier:
         try:
             first = item.delivery.tried
             age = self._clock.now() - first if first is not None and item.delivery.attempt > 1 else request.age
-            return await self.adapter.deliver(replace(request, age=age))
+            # An attempt that lies ahead was made before the clock went back: nobody knows how long ago, so long ago.
+            return await self.adapter.deliver(replace(request, age=age if age >= dt.timedelta() else dt.timedelta.max))
         except Exception as error:  # noqa: BLE001  # an adapter raises nothing; where it does all the same, nobody knows what it did
             _log.error("an adapter failed in the engine", connection=self.name, origin=item.delivery.origin, exc_info=error)
             return Unclear(reason=f"the engine failed while sending: {type(error).__name__}")

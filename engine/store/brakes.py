@@ -21,8 +21,9 @@ class Brakes(Protocol):
         """False where that was not paused."""
         ...
 
-    def sends(self, since: dt.datetime) -> int:
-        """How many deliveries were claimed since, to the minute, as far as they were counted."""
+    def sends(self, since: dt.datetime, now: dt.datetime) -> int:
+        """How many deliveries were claimed since, to the minute, as far as they were counted. Those counted under a later time than
+        ``now`` are taken for claimed now."""
         ...
 
     def count_sends(self, many: int, now: dt.datetime) -> None: ...

@@ -26,7 +26,11 @@ class BrakeRows(Rows):
     def resume(self, what: str) -> bool:
         return self.db.execute("DELETE FROM pause WHERE what = ?", (what,)).rowcount == 1
 
-    def sends(self, since: dt.datetime) -> int:
+    def sends(self, since: dt.datetime, now: dt.datetime) -> int:
+        minute = micros(now) // _MINUTE
+        ahead = self.db.execute("DELETE FROM sends WHERE minute > ? RETURNING many", (minute,)).fetchall()
+        if ahead:  # the clock went back; nobody knows how long ago they were
+            self.count_sends(sum(many for (many,) in ahead), now)
         row = self.db.execute("SELECT coalesce(sum(many), 0) FROM sends WHERE minute >= ?", (micros(since) // _MINUTE,)).fetchone()
         return int(row[0])
 
