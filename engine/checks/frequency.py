@@ -78,7 +78,7 @@ class _Wish:
 
 def _facts(cadence: Cadence, project: Project) -> Iterator[tuple[str, _Wish]]:
     between, cap = period(cadence), strictest(project, cadence)
-    distances = [found for found in (between, days(cadence.again) if cadence.again is not None else None) if found is not None]
+    distances = [found for found in (between, days(cadence.again) if cadence.again is not None else None) if found]
     if distances and cap is not None:
         reminders = cadence.remind.max if cadence.remind is not None else 0
         wish = _Wish(invitations=MONTH / max(distances), messages=1 + reminders, allowed=MONTH / cap[1], counts=cap[0].count)

@@ -34,6 +34,10 @@ class SourceFile:
         line = bisect_right(starts, index)
         return line, index - starts[line - 1] + 1
 
+    def begin(self, line: int) -> int:
+        """Where a line begins."""
+        return (self._starts or self._lines())[line - 1]
+
     def span(self, start: int, end: int) -> Span:
         # Not by way of `place`: of every file there are dozens.
         starts = self._starts or self._lines()
@@ -47,7 +51,7 @@ class SourceFile:
         """The text of a span of one line; empty where it is of several, or of another file."""
         if span.file != self.name or span.line != span.end_line:
             return ""
-        begin = (self._starts or self._lines())[span.line - 1] - 1
+        begin = self.begin(span.line) - 1
         return self.text[begin + span.column : begin + span.end_column]
 
     def within_line(self, start: int, end: int) -> Span:
@@ -119,10 +123,8 @@ class Scalar(Node):
 
     def _literal(self, offset: int) -> tuple[int, int]:
         """In a literal block each line is a line of the file behind the indentation, which is the same for all."""
-        raw, line = self.file.text, self.text.count("\n", 0, offset)
-        at = raw.find("\n", self.start) + 1
-        for _ in range(line):
-            at = raw.find("\n", at) + 1
+        raw = self.file.text
+        at = self.file.begin(self.file.place(self.start)[0] + 1 + self.text.count("\n", 0, offset))
         begin = self.text.rfind("\n", 0, offset) + 1
         end, raw_end = self.text.find("\n", begin), raw.find("\n", at)
         written = (raw_end if raw_end >= 0 else len(raw)) - at

@@ -83,9 +83,10 @@ class Scan:
             if opener[0] == "{{":
                 pieces.append(self._output(inner, start, names, known))
             elif opener[0] == "{%":
+                before = len(self.problems)
                 piece, names, known = self._tag(inner, start, names, known)
                 pieces.append(piece)
-                if any(problem.code == "SND401" for problem in self.problems):
+                if any(problem.code == "SND401" for problem in self.problems[before:]):
                     return self  # where the blocks are unclear, all that follows is
             position = closer + 2
         pieces.append(self.text[position:])

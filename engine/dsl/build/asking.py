@@ -85,6 +85,7 @@ def build_cadence(bench: Bench, document: Mapping, name: str) -> Cadence | None:
     assert audience_node is not None
     survey, audience = bench.reference("survey", survey_node), bench.reference("audience", audience_node)
     _one_start(bench, document)
+    every = bench.duration(document.get("every"), repeats=True)
     events = events_of(bench, when) if when is not None else ()
     cancel_node = document.get("cancel_on")
     cancel = events_of(bench, cancel_node) if cancel_node is not None else ()
@@ -113,7 +114,7 @@ def build_cadence(bench: Bench, document: Mapping, name: str) -> Cadence | None:
         via=via,
         invite=invite,
         expires=bench.duration(document.get("expires")),
-        every=bench.duration(document.get("every")),
+        every=every,
         cron=document.data.get("cron"),
         start=date(bench, document.get("from")),
         cancel_on=cancel,
@@ -188,7 +189,7 @@ def _remind(bench: Bench, node: Node | None, names: Names | None) -> Reminder | 
     template = _template(bench, node.get("with"))
     if template is not None and names is not None:
         bench.scopes.append((template, {**names, "link": TEXT}))
-    every = bench.duration(node.get("every"))
+    every = bench.duration(node.get("every"), repeats=True)
     assert every is not None
     return Reminder(every=every, max=node.data["max"], template=template)
 
@@ -294,12 +295,13 @@ def build_report(bench: Bench, document: Mapping, name: str) -> Report | None:
     to = _recipients(bench, document.get("to"))
     title_node = document.get("title")
     title = bench.text(title_node, {}) if title_node is not None else None
+    every = bench.duration(document.get("every"), repeats=True)
     if bench.errors:
         return None
     return Report(
         name=name,
         title=title,
-        every=bench.duration(document.get("every")) or Duration(1, "mo"),
+        every=every or Duration(1, "mo"),
         surveys=tuple(surveys),
         segments=bench.literals(segments) if segments is not None else (),
         show=tuple(document.data.get("show", ())),

@@ -23,7 +23,7 @@ def build_automation(bench: Bench, document: Mapping, name: str) -> Automation |
     checked = bench.expression(condition_node, names) if condition_node is not None else None
     if condition_node is not None and checked is None:
         return None
-    steps = build_steps(bench, then, Place(dict(names), checked[1] if checked else NOTHING, events, frozenset()))
+    steps = build_steps(bench, then, Place(dict(names), checked[1] if checked else NOTHING, events, set()))
     if steps is None:
         return None
     return Automation(

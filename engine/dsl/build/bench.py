@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Mapping as MappingT
 from dataclasses import dataclass, field
 
 from engine.dsl.contract import SURVEY_EVENTS, metric_event, object_events, survey_event
@@ -42,6 +41,13 @@ class Absent:
     hint: str | None = None
 
 
+SILENCE = Absent("", "")  # nothing is said: it follows from what is said elsewhere
+
+
+def _nothing_absent(_name: str) -> Absent | None:
+    return None
+
+
 @dataclass(slots=True)
 class Bench:
     """The state of a build: what the project declares, what other definitions are there, and what was found wrong."""
@@ -54,17 +60,21 @@ class Bench:
     brands: dict[str, Brand] = field(default_factory=dict)
     others: Others = field(default_factory=Others)  # the definitions that it may refer to
     scopes: list[tuple[str, Names]] = field(default_factory=list)  # templates that it uses, with what can be read there
-    # Gives the names that cannot be read where the next expression stands. Only where one cannot be read, somebody asks.
-    absent: Callable[[], MappingT[str, Absent | None]] = dict
+    # What is said of a name that cannot be read where the next expression stands, though it is known elsewhere.
+    absent: Callable[[str], Absent | None] = _nothing_absent
     used_at: Span | None = None  # where its blueprint is used
     address: str = ""  # of the definition being built
     _known: Stretches = field(default_factory=Stretches)  # where the errors stand
     _errors: int = 0
     _counted: int = 0  # findings that these two have taken in
 
+    def readable(self) -> None:
+        """From here on, whatever is not known is not known at all."""
+        self.absent = _nothing_absent
+
     def begin(self, findings: Findings, address: str, used_at: Span | None) -> None:
         self.findings, self.address, self.used_at = findings, address, used_at
-        self.scopes, self.others.noted, self.absent = [], {}, dict
+        self.scopes, self.others.noted, self.absent = [], {}, _nothing_absent
         self._known, self._errors, self._counted = Stretches(), 0, 0
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
@@ -205,21 +215,23 @@ class Bench:
             self.error("SND204", f"no connection serves the channel `{name}`", node.span, did_you_mean(name, known))
         return name
 
-    def duration(self, node: Node | None) -> Duration | None:
+    def duration(self, node: Node | None, *, repeats: bool = False) -> Duration | None:
+        """``repeats``: something comes again each time that it is over, so it takes some time."""
         if node is None:
             return None
         duration = Duration.parse(self.literal(node))
         if duration is not None and duration.count * _DAYS[duration.unit] > _LONGEST:
             self.error("SND103", f"`{duration}` is longer than a hundred years", node.span)
+        if duration is not None and repeats and not duration.count:
+            self.error("SND103", f"`{duration}` is no time at all, so this would never end", node.span, "as 1d, or longer")
         return duration
 
     def _report(self, node: Scalar, problem: Problem) -> None:
         span = node.within(problem.offset, problem.length) if node.text.strip() else node.span
         name = node.text[problem.offset : problem.offset + problem.length]
-        unreadable = self.absent()
-        if name in unreadable and (problem.code == "SND302" or node.text.endswith("answer.", 0, problem.offset)):
-            absent = unreadable[name]
-            if absent is not None:
-                self.error(absent.code, absent.message, span, absent.hint)
-            return
-        self.error(problem.code, problem.message, span, problem.hint)
+        asked = problem.code == "SND302" or node.text.endswith("answer.", 0, problem.offset)
+        absent = self.absent(name) if asked else None
+        if absent is None:
+            self.error(problem.code, problem.message, span, problem.hint)
+        elif absent is not SILENCE:
+            self.error(absent.code, absent.message, span, absent.hint)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from engine.dsl import nodes
-from engine.dsl.build.bench import Absent
+from engine.dsl.build.bench import SILENCE, Absent
 from engine.dsl.expressions.once import parsed
 from engine.dsl.expressions.parse import ParseError
 from engine.dsl.expressions.tree import Attribute, Name, Node, children
@@ -20,47 +20,59 @@ class Order:
         self._questions = questions
         self._places = {name: place for place, name in enumerate(questions.entries)}
 
-    def in_texts(self, question: str) -> dict[str, Absent | None]:
-        """What the texts of a question cannot read of the survey."""
-        return {name: self._later(question, name) for name in self._after(question)} | self._silent()
-
-    def in_condition(self, question: str) -> dict[str, Absent | None]:
-        """What its `show_if` cannot read. None: that follows from what is said elsewhere."""
-        found = self.in_texts(question)
-        reads = self._reads[question]
-        if any(name in found for name in reads):
-            circle = [name for name in reads if question in self._reached_from(name)]
-            first = min((self._places[name] for name in self._reached_from(question) if question in self._reached_from(name)), default=-1)
-            for name in circle:
-                begins = first == self._places[question] and name == circle[0]
-                found[name] = _circular(question, name) if begins else None
-        return found
-
-    def _after(self, question: str) -> Iterator[str]:
-        return (name for name, place in self._places.items() if place >= self._places[question])
-
-    def _silent(self) -> dict[str, Absent | None]:
-        types = {name: data.get("type") for name, data in self._questions.data.items()}
-        return {name: Absent("SND302", f"`{name}` is an info, so there is no answer to read") for name in types if types[name] == "info"}
-
-    @staticmethod
-    def _later(question: str, name: str) -> Absent:
+    def in_texts(self, question: str, name: str) -> Absent | None:
+        """What is said where a text of a question reads ``name``, which it cannot; None where that is no question, or can be read."""
+        if name not in self._places:
+            return None
+        if self._questions.data[name].get("type") == "info":
+            return Absent("SND302", f"`{name}` is an info, so there is no answer to read")
         if name == question:
             return Absent("SND210", f"`{question}` cannot read its own answer before it is given", "`validate` judges the answer")
-        return Absent("SND210", f"`{name}` is asked later, so `{question}` cannot read its answer", f"ask `{name}` before `{question}`")
+        if self._places[name] > self._places[question]:
+            return Absent("SND210", f"`{name}` is asked later, so `{question}` cannot read its answer", f"ask `{name}` before `{question}`")
+        return None
+
+    def in_condition(self, question: str, name: str) -> Absent | None:
+        """The same for its `show_if`."""
+        reads = self._reads[question]
+        if name in reads and any(self.in_texts(question, read) is not None for read in reads):
+            circle = [read for read in reads if self._circles[read] == self._circles[question]]
+            if name in circle:
+                begins = name == circle[0] and self._circles[question] == self._places[question]
+                return _circular(question, name) if begins else SILENCE
+        return self.in_texts(question, name)
 
     @cached_property
     def _reads(self) -> dict[str, list[str]]:
         return {name: [read for read in _read(node) if read in self._places] for name, (_, node) in self._questions.entries.items()}
 
-    def _reached_from(self, question: str) -> set[str]:
-        """The questions whose answers decide, at once or by way of others, whether a question is asked."""
-        found: set[str] = set()
-        open_ = [question]
-        while open_:
-            new = [name for name in self._reads[open_.pop()] if name not in found]
-            found.update(new)
-            open_ += new
+    @cached_property
+    def _circles(self) -> dict[str, int]:
+        """For each question the place of the first of those that it depends on and that depend on it, itself included (Tarjan 1972)."""
+        found: dict[str, int] = {}
+        lowest: dict[str, int] = {}  # of the questions met so far, in the order in which they were
+        path: list[str] = []
+        for start in self._places:
+            waiting = [] if start in lowest else [(start, len(lowest), iter(self._reads[start]))]
+            while waiting:
+                name, number, reads = waiting[-1]
+                if name not in lowest:
+                    lowest[name] = number
+                    path.append(name)
+                read = next(reads, None)
+                if read is None:
+                    waiting.pop()
+                    if waiting:
+                        above = waiting[-1][0]
+                        lowest[above] = min(lowest[above], lowest[name])
+                    if lowest[name] == number:
+                        at = path.index(name)
+                        found |= dict.fromkeys(path[at:], min(self._places[member] for member in path[at:]))
+                        del path[at:]
+                elif read not in lowest:
+                    waiting.append((read, len(lowest), iter(self._reads[read])))
+                elif read not in found:
+                    lowest[name] = min(lowest[name], lowest[read])
         return found
 
 

@@ -72,7 +72,7 @@ def frequency(bench: Bench, node: Node | None) -> tuple[FrequencyCap, ...]:
         assert isinstance(item, Mapping)
         channel, condition = item.get("channel"), item.get("if")
         checked = bench.expression(condition, of_contact(bench.objects)) if condition is not None else None
-        per = Duration.parse(str(item.data["per"]))
+        per = bench.duration(item.get("per"), repeats=True)
         assert per is not None
         found.append(
             FrequencyCap(

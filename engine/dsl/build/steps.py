@@ -42,7 +42,7 @@ class Place:
     names: Names
     known: Facts
     events: tuple[str, ...]  # that began the run
-    step_events: frozenset[str]
+    step_events: set[str]
 
     def behind_a_wait(self, objects: frozenset[str]) -> None:
         """Objects are read anew, so what was known of them is not known any more."""
@@ -59,7 +59,7 @@ def build_steps(bench: Bench, node: Node, place: Place) -> tuple[Step, ...] | No
 def _branch(bench: Bench, node: Node | None, place: Place, known: Facts) -> tuple[Step, ...] | None:
     if node is None:
         return ()
-    return build_steps(bench, node, Place(dict(place.names), place.known | known, place.events, place.step_events))
+    return build_steps(bench, node, Place(dict(place.names), place.known | known, place.events, set(place.step_events)))
 
 
 def _step(bench: Bench, node: Node, place: Place) -> Step | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -18,6 +19,7 @@ from engine.model.definitions import Question, Survey, Thanks
 from engine.model.policies import Incentive, Quota
 from engine.model.terms import Expression, paths
 from engine.model.texts import Text
+from engine.model.types import object_type
 
 _SCALED = frozenset({"csat", "scale", "stars", "smileys", "matrix"})  # take `scale: 1-10`
 _WITH_OPTIONS = frozenset({"single", "multiple", "dropdown", "ranking"})
@@ -31,6 +33,8 @@ _KEYS_OF = {  # the question types that take a key
     "required": frozenset(QUESTION_TYPES) - {"info"},
     "validate": frozenset(QUESTION_TYPES) - {"info"},
 }
+
+_ANSWER = re.compile(r"answer|[*\\]")  # by its name, by an alias, or in escaped letters
 
 
 def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
@@ -47,23 +51,26 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
     answers: Names = {}  # to the questions so far
     order = Order(questions_node)
 
-    def readable() -> Names:
-        return of_questions(bench.objects, about, answers, anonymous=anonymous, open_=open_)
-
+    names = of_questions(bench.objects, about, answers, anonymous=anonymous, open_=open_)
     for identifier, (key, node) in questions_node.entries.items():
         assert isinstance(node, Mapping)
         if identifier in RESERVED or identifier in bench.objects:
             bench.error(
                 "SND106", f"`{identifier}` has a meaning of its own and cannot be a question", key.span, f"call it `{identifier}_answer`"
             )
-        questions.append(_question(bench, readable(), key, node, order, is_metric=identifier in measured))
-        answers.update(answers_to(questions[-1]))
-    bench.absent = dict
-    thanks = _thanks(bench, readable(), document.get("thanks"))
+        if _mentions_answer(node):
+            names["answer"] = object_type(answers)
+        questions.append(_question(bench, names, key, node, order, is_metric=identifier in measured))
+        given = answers_to(questions[-1])
+        answers.update(given)
+        names.update(given)
+    names["answer"] = object_type(answers)
+    bench.readable()
+    thanks = _thanks(bench, names, document.get("thanks"))
     pages = _pages(bench, questions, document.get("pages"))
     title_node = document.get("title")
     title = bench.text(title_node, of_contact(bench.objects)) if title_node is not None else None
-    quotas = _quotas(bench, readable(), document.get("quotas"))
+    quotas = _quotas(bench, names, document.get("quotas"))
     incentive = _incentive(bench, document.get("incentive"))
     variants = _variants(bench, document.get("variants"))
     if metric != "none":
@@ -100,6 +107,11 @@ def build_survey(bench: Bench, document: Mapping, name: str) -> Survey | None:
         at=document.span,
         metric_at=document.entries["metric"][1].span,
     )
+
+
+def _mentions_answer(node: Mapping) -> bool:
+    """Whether a question may read `answer`: to renew that for each would take too long."""
+    return _ANSWER.search(node.file.text, node.start, node.end) is not None
 
 
 def _check_other(bench: Bench, questions: list[Question], node: Mapping) -> None:
@@ -156,8 +168,6 @@ def _question(bench: Bench, names: Names, key: Scalar, node: Mapping, order: Ord
     for name, kinds in _KEYS_OF.items():
         if name in node.entries and kind not in kinds:
             bench.error("SND101", f"a question of type {kind} has no `{name}`", node.key_span(name))
-    validate_node = node.get("validate")
-    validate = _validation(bench, names, key.text, kind, node, validate_node) if validate_node is not None else None
     labels_node = node.get("labels")
     labels: dict[str, Text] = {}
     for end, (_, value) in labels_node.entries.items() if isinstance(labels_node, Mapping) else ():
@@ -165,6 +175,8 @@ def _question(bench: Bench, names: Names, key: Scalar, node: Mapping, order: Ord
         if text is not None:
             labels[end] = text
     scale = _scale(bench, kind, node)
+    validate_node = node.get("validate")
+    validate = _validation(bench, names, key.text, kind, node, validate_node) if validate_node is not None else None
     required = node.data.get("required")
     return Question(
         id=key.text,
@@ -203,7 +215,9 @@ def _validation(bench: Bench, names: Names, name: str, kind: str, node: Mapping,
         at=node.span,
     )
     own = answer_type(probe)
-    checked = bench.expression(condition, {**names, name: own} if own is not None else names)
+    if own is not None:
+        names[name] = own  # until the question is done, and it is known by the type that it has for others
+    checked = bench.expression(condition, names)
     return checked[0] if checked else None
 
 
@@ -313,10 +327,8 @@ def _check_order(bench: Bench, questions: list[Question], items: list[Node]) -> 
         name = bench.literal(item)
         question = by_id.get(name)
         for expressions, what in _read_by(question) if question else ():
-            read = {part for expression in expressions for path in paths(expression.term) for part in path[:2]} & by_id.keys() - asked - {
-                name
-            }
-            if read:
+            read = {part for expression in expressions for path in paths(expression.term) for part in path[:2] if part in by_id}
+            if read := read - asked - {name}:
                 message = f"`{name}` is asked before `{min(read)}`, which its {what}"
                 bench.error("SND208", message, item.span, "change the order of the pages")
                 break
@@ -333,7 +345,7 @@ def _read_by(question: Question) -> Iterator[tuple[list[Expression], str]]:
 def _pages(bench: Bench, questions: list[Question], node: Node | None) -> tuple[tuple[str, ...], ...]:
     if not isinstance(node, Sequence):
         return ()
-    known = [question.id for question in questions]
+    known = dict.fromkeys(question.id for question in questions)
     items = [item for page in node.items if isinstance(page, Sequence) for item in page.items]
     seen: set[str] = set()
     for item in items:

@@ -99,15 +99,14 @@ class Remains(Mapping):
 
 
 def refused_parts(error: Any) -> Iterator[Path]:
-    """What has to go where the gate finds this error."""
-    path: Path = tuple(error.instance_path)
-    match error.kind.name:
-        case "additionalProperties":
-            yield from ((*path, key) for key in error.kind.unexpected)
-        case "propertyNames":
-            yield (*path, error.kind.error.instance)
-        case _:  # where a key is missing, what should hold it
-            yield path
+    """What has to go where jsonschema finds this error."""
+    path: Path = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        yield from ((*path, key) for key in error.instance if key not in error.schema["properties"])
+    elif list(error.absolute_schema_path)[-2:-1] == ["propertyNames"]:
+        yield (*path, error.instance)
+    else:  # where a key is missing, what should hold it
+        yield path
 
 
 def _words(node: Node) -> Iterator[str]:

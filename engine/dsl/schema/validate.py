@@ -40,17 +40,21 @@ def fitting(kind: str, document: Mapping, findings: Findings, address: str) -> M
     data = _as_meant(document, schema, schema)
     if gate.is_valid(data):
         return document
-    _explained(kind, document, data, findings, address)
+    errors = list(_explainer(kind).iter_errors(data))
+    _explain_all(errors, kind, document, data, findings, address)
     remains = Remains(document)
-    while remains.entries and (errors := list(gate.iter_errors(_as_meant(remains, schema, schema)))):
-        remains.leave_out({path for error in errors for path in refused_parts(error)})
+    while remains.entries and not gate.is_valid(data):
+        paths = {path for error in errors for path in refused_parts(error)}
+        remains.leave_out(paths or {tuple(error.instance_path) for error in gate.iter_errors(data)})
+        data = _as_meant(remains, schema, schema)
+        errors = list(_explainer(kind).iter_errors(data))
     return remains
 
 
-def _explained(kind: str, document: Mapping, data: Any, findings: Findings, address: str) -> None:
+def _explain_all(errors: list[Any], kind: str, document: Mapping, data: Any, findings: Findings, address: str) -> None:
     before = len(findings.items)
     trapped = _commas(document, findings, address)
-    for error in _explainer(kind).iter_errors(data):
+    for error in errors:
         if not (isinstance(error.instance, str) and error.instance in trapped) and not trapped.intersection(list(error.absolute_path)[-1:]):
             _explain(error, document, findings, address, trapped)
     if len(findings.items) == before:  # the two read patterns a little differently, and the gate's word counts

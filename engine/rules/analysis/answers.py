@@ -19,7 +19,7 @@ _Class = tuple[object, str | None, str | None]
 @kept_once
 def answers_of(survey: Survey, objects: frozenset[str]) -> Answers:
     """``objects``: of the data contract. What reads them is left out: they may be others by the time of the answer."""
-    shown = tuple((name, condition) for name, condition, roots in _shown(survey) if roots.isdisjoint(objects))
+    shown = {name: condition for name, condition, roots in _shown(survey) if roots.isdisjoint(objects)}
     question = survey.question(survey.metric_question) if survey.metric_question is not None else None
     kind = answer_type(question) if question is not None else None
     if question is None or kind is None:

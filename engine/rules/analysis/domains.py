@@ -11,8 +11,9 @@ import math
 import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from engine.model import terms as t
@@ -23,6 +24,7 @@ from engine.rules.analysis.leaves import MOST, Condition, Leaf, Path, Reader, Va
 Cube = Mapping[str, int]  # variable → the values that are left, bit by bit; a variable that is not in it may have any
 Test = tuple[str, tuple[t.Value, ...], t.Value, bool]  # a leaf without its variable
 _SHORT = 16  # values that are tried one by one
+_MANY = 64  # options that all have a value of their own
 OTHER = "\0any other text"
 _TESTS: Mapping[str, Callable[[object, object], bool]] = {
     "==": operator.eq,
@@ -40,7 +42,7 @@ class Answers:
 
     metric: Variable | None  # the question that measures
     classes: tuple[tuple[object, str | None, str | None], ...] = ()  # its values, each with its category and sentiment
-    shown: tuple[tuple[str, t.Term], ...] = ()  # questions with `show_if`: they have no answer, or it holds; read where one is asked for
+    shown: Mapping[str, t.Term] = field(default_factory=dict)  # questions with `show_if`: they have no answer, or it holds
 
 
 def answer_name(path: Path) -> str:
@@ -86,7 +88,9 @@ class Space:
             self.variables[self.metric] = answers.metric._replace(type=answers.metric.type.maybe()) if wide else answers.metric
             self._derived["answer.category"] = {value: category for value, category, _ in answers.classes}
             self._derived["answer.sentiment"] = {value: feeling for value, _, feeling in answers.classes}
-        shown = [(name, Reader(answer_name).condition(term)) for name, term in answers.shown if name in self.variables]
+        shown = [
+            (name, Reader(answer_name).condition(term)) for name in list(self.variables) if (term := answers.shown.get(name)) is not None
+        ]
         for _, condition in shown:
             self._take(condition)
         for name, condition in shown:
@@ -181,10 +185,14 @@ def _mask(test: Test, values: tuple[object, ...]) -> int:
 
 
 def _stretch(leaf: Leaf, values: Sequence[object]) -> int:
-    """The mask over many numbers in order: a bound cuts them in two, so only the place of the cut is looked for."""
-    if leaf.op not in ("<", "<=", ">", ">=") or leaf.fallback is not None:
+    """The mask over many numbers in order: only the place of the constant is looked for, and a bound cuts them in two."""
+    if leaf.fallback is not None or None in leaf.constants or leaf.op not in _TESTS:
         return bits(holds(leaf[1:], value) for value in values)
     numbers: Any = values if values[-1] is not None else values[:-1]
+    if leaf.op in ("==", "!="):
+        place = bisect_left(numbers, leaf.constants[0])
+        equal = 1 << place if place < len(numbers) and numbers[place] == leaf.constants[0] else 0
+        return equal if (leaf.op == "==") is leaf.holds else ((1 << len(values)) - 1) & ~equal
     cut = (bisect_left if leaf.op in ("<", ">=") else bisect_right)(numbers, leaf.constants[0])
     below, everything = (1 << cut) - 1, (1 << len(numbers)) - 1
     return below if (leaf.op in ("<", "<=")) is leaf.holds else everything & ~below
@@ -192,7 +200,7 @@ def _stretch(leaf: Leaf, values: Sequence[object]) -> int:
 
 def bits(flags: Iterable[bool]) -> int:
     """An integer whose n-th bit is the n-th flag."""
-    return sum(1 << number for number, flag in enumerate(flags) if flag)
+    return int("".join(["1" if flag else "0" for flag in flags])[::-1] or "0", 2)
 
 
 def _merged(cubes: list[Cube]) -> list[Cube]:
@@ -228,12 +236,20 @@ def _values(kind: Type, constants: Iterable[t.Value]) -> Sequence[object]:
     if kind.kind == "boolean":
         return [True, False]
     if kind.kind == "one_of":
-        return list(kind.options)
+        return _options(kind.options, constants)
     if kind.is_number:
         return _numbers(kind, [c for c in constants if isinstance(c, (int, float))])
     if kind.is_text:
         return [*sorted(c for c in constants if isinstance(c, str)), OTHER]
     return [OTHER]  # dates, lists, objects: all that counts here is whether they are there
+
+
+def _options(options: Sequence[str], constants: Iterable[t.Value]) -> list[object]:
+    """All of them; of many, those that some test names, and one for all others."""
+    if len(options) <= _MANY:
+        return list(options)
+    named = {constant for constant in constants if isinstance(constant, str)}
+    return [*sorted(named.intersection(options)), *islice((option for option in options if option not in named), 1)]
 
 
 def _numbers(kind: Type, constants: list[int | float]) -> Sequence[object]:

@@ -15,7 +15,15 @@ def verdict(term: t.Term, within: t.Term | None = None, given: Condition = ALWAY
     ``within`` is the condition that it is an operand of: what may be missing there may be missing here, guarded or not. ``given``
     is what holds wherever it is asked, with the names of paths that ``name`` gives.
     """
-    reader = Reader(name, absent=[load.path for load in t.loads(within or term) if load.type.optional])
+    return _verdict(term, _absent(within or term), given, name)
+
+
+def _absent(term: t.Term) -> frozenset[Path]:
+    return frozenset(load.path for load in t.loads(term) if load.type.optional)
+
+
+def _verdict(term: t.Term, absent: frozenset[Path], given: Condition, name: Callable[[Path], str]) -> bool | None:
+    reader = Reader(name, absent)
     sides = [joint(given, reader.condition(term, holds=holds)) for holds in (True, False)]
     space = Space(sides)
     can_hold, can_fail = (space.cubes(side) != [] for side in sides)
@@ -26,13 +34,17 @@ def constant_operands(
     term: t.Term, within: t.Term | None = None, given: Condition = ALWAYS, name: Callable[[Path], str] = ".".join
 ) -> Iterator[tuple[t.Term, bool]]:
     """The smallest operands of `and` and `or` that are always true or always false, with which. Links of a chain are one."""
+    return _constant(term, _absent(within or term), given, name)
+
+
+def _constant(term: t.Term, absent: frozenset[Path], given: Condition, name: Callable[[Path], str]) -> Iterator[tuple[t.Term, bool]]:
     inner = term.operands if isinstance(term, t.Or) or (isinstance(term, t.And) and not term.chain) else ()
     found = False
     for operand in inner:
-        for item in constant_operands(operand, within or term, given, name):
+        for item in _constant(operand, absent, given, name):
             found = True
             yield item
     if not found:
-        always = verdict(term, within, given, name)
+        always = _verdict(term, absent, given, name)
         if always is not None:
             yield term, always

@@ -179,6 +179,6 @@ def test_a_question_that_is_hidden_has_no_answer() -> None:
         if (checked := Checker(names).condition(parse(text))) is not None
     )
     condition = Reader(answer_name).condition(term)
-    space = Space([condition], Answers(metric=Variable("answer.score", SCORE), shown=(("answer.reason", shown),)))
+    space = Space([condition], Answers(metric=Variable("answer.score", SCORE), shown={"answer.reason": shown}))
     (cube,) = space.cubes(condition) or []
     assert space.shown("answer.score", cube["answer.score"]) == list(range(7))
