@@ -169,5 +169,5 @@ class EventRows(Rows):
     def due_timers(self, now: dt.datetime, limit: int) -> list[Timer]:
         rows = self.db.execute("SELECT id, part, due, kind, ref FROM timer WHERE due <= ? ORDER BY due LIMIT ?", (micros(now), limit))
         found = [Timer(id=id_, part=part, due=instant(due), kind=kind, ref=ref) for id_, part, due, kind, ref in rows]
-        self.db.execute(f"DELETE FROM timer WHERE id IN ({marks(found)})", [timer.id for timer in found])
+        self.db.executemany("DELETE FROM timer WHERE id = ?", [(timer.id,) for timer in found])
         return found
