@@ -39,6 +39,10 @@ def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
         if "" in by_language and not text.strange:
             continue  # for everybody
         lacks = [language for language in project.languages if language not in by_language] if "" not in by_language else []
+        empty = [language for language, words in by_language.items() if not words.text.strip()]
+        if len(empty) < len(by_language):  # where all are, it is meant to be
+            for language in empty:
+                yield _finding(MISSING, definition, project, f"this text is empty in {language}", by_language[language].at)
         # As many strange ones as lacking ones: they are those, misspelt, and are reported as such.
         if len(lacks) > len(text.strange):
             yield _finding(MISSING, definition, project, f"this text is missing in {', '.join(lacks)}", text.at)
@@ -64,7 +68,10 @@ MISSING = Check(
     code="SND403",
     severity=Severity.ERROR,
     title="a text lacks a project language",
-    explanation="A text written by language must be there in every language of the project: a contact would get it in the wrong one.",
+    explanation=(
+        "A text written by language must be there in every language of the project, and say something: a contact would get it in the wrong "
+        "one, or get nothing."
+    ),
     kinds=(Survey, MessageTemplate, Automation, Project, Report),
     one=_one,
 )

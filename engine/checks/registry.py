@@ -14,6 +14,7 @@ from engine.checks import (
     gaps,
     ignore,
     languages,
+    links,
     margin,
     method,
     overlaps,
@@ -27,6 +28,7 @@ from engine.model.definitions import KIND_OF
 
 CHECKS: tuple[Check, ...] = (
     *languages.CHECKS,
+    links.CHECK,
     unused.CHECK,
     constant.CHECK,
     personal.CHECK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingT
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from engine.checks import ignore
 from engine.checks.registry import ADJUSTABLE, BY_CODE, BY_KIND, CODES
@@ -13,7 +13,7 @@ from engine.dsl import source
 from engine.dsl.diagnostics import Diagnostic, Findings, Severity
 from engine.dsl.load import Loaded, load
 from engine.dsl.nearest import did_you_mean
-from engine.dsl.nodes import Mapping
+from engine.dsl.nodes import Mapping, Scalar, Sequence
 from engine.model.definitions import Definitions, Project
 
 
@@ -24,6 +24,7 @@ def check_project(root: Path) -> Loaded:
     if loaded.definitions is not None:
         findings.items.extend(run_checks(loaded.definitions, sound=not findings.errors))
         judge_codes(loaded.definitions.project, loaded.texts, findings)
+        judge_paths(loaded.texts, findings)
     ignore.apply_ignores(findings, ignore.ignores_of(loaded.texts), CODES)
     if loaded.definitions is not None:
         apply_severities(findings, loaded.definitions.project.checks)
@@ -63,6 +64,23 @@ def judge_codes(project: Project, texts: MappingT[str, str], findings: Findings)
                 message = f"`{code}` is no check, so it can be neither turned off nor weighed differently"
                 hint = did_you_mean(code, ADJUSTABLE)
                 findings.error("SND103", message, listing.key_span(code), hint=hint, address=f"project.{project.name}")
+
+
+def judge_paths(texts: MappingT[str, str], findings: Findings) -> None:
+    """What `paths:` names has to be a folder with files: what stands in another one would be passed over, and nobody would know."""
+    text = texts[source.PROJECT_FILE]
+    if "paths" not in text:
+        return
+    # The model does not know them, since they mean nothing but where to read.
+    documents, _ = source.parse(text.encode(), source.PROJECT_FILE, Findings())
+    for document in documents:
+        listing = document.get("paths")
+        for item in listing.items if "project" in document.entries and isinstance(listing, Sequence) else ():
+            assert isinstance(item, Scalar)
+            folder = PurePosixPath(item.text)
+            if not any(folder in PurePosixPath(name).parents for name in texts):
+                message = f"there is no folder `{item.text}` with YAML files in it"
+                findings.error("SND201", message, item.span, address=f"project.{document.data['project']}")
 
 
 def apply_severities(findings: Findings, mapping: MappingT[str, str]) -> None:

@@ -15,7 +15,7 @@ from engine.checks.cache import Cache, Row, Stamp, diagnostic, row_of
 from engine.checks.records import Kept, Record, record_of, row_of_record
 from engine.checks.registry import CHECKS, CODES
 from engine.checks.report import Report, Texts
-from engine.checks.run import apply_severities, judge_codes
+from engine.checks.run import apply_severities, judge_codes, judge_paths
 from engine.checks.workers import Crew, worth
 from engine.checks.workshop import Group, GroupKey, Made, Place, Plan
 from engine.dsl.build.definition import STAGES
@@ -63,6 +63,7 @@ class Validation:
                 project = self._built(crew, plan, anew=digest != self._earlier_project)
         if project is not None:
             judge_codes(project, texts, self._findings)
+            judge_paths(texts, self._findings)
         ignore.apply_ignores(self._findings, [one for file in files for one in file.outline.ignores], CODES)
         if project is not None:
             apply_severities(self._findings, project.checks)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping as MappingT
 from dataclasses import replace
 from functools import cache
 
 from engine.dsl.diagnostics import Findings
+from engine.dsl.expressions.codes import CURRENCIES
 from engine.dsl.expressions.functions import CALLABLE, FILTERS, KEYWORDS
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
@@ -74,6 +74,8 @@ def field_type(node: Node, findings: Findings, address: str) -> Type | None:
     kind = _named(words[1:] if optional else words)
     if kind is None:
         hint = did_you_mean(words[-1] if words else "", [*SCALAR_KINDS, "money", "list of text"])
+        if words[-2:-1] == ["money"]:
+            hint = did_you_mean(words[-1].upper(), CURRENCIES) or "a currency is a code of ISO 4217, as `money RUB`"
         findings.error("SND107", f"`{node.text}` is no field type", node.span, hint=hint, address=address)
         return None
     return kind.maybe() if optional else kind
@@ -96,7 +98,7 @@ def _named(words: list[str]) -> Type | None:
             return Type(kind, personal=kind in PERSONAL_KINDS)
         case ["money"]:
             return Type("money", fields=_MONEY)
-        case ["money", currency] if re.fullmatch("[A-Z]{3}", currency):
+        case ["money", currency] if currency in CURRENCIES:
             return Type("money", fields=_MONEY, currency=currency)
         case ["list", "of", *rest]:
             item = _named(rest)

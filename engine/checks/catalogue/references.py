@@ -13,7 +13,10 @@ REFERENCES = (
     Entry(
         code="SND201",
         title="a reference to nothing",
-        explanation="What a definition names has to be declared: a survey, an audience, a template, a question, an object.",
+        explanation=(
+            "What a definition names has to be declared: a survey, an audience, a template, a question, an object. A folder in `paths` "
+            "has to have files."
+        ),
         fails="cadence: again\nsurvey: nps_delivery\naudience: byers\nwhen: order.delivered\nvia: [mail]\n",
         passes="cadence: again\nsurvey: nps_delivery\naudience: buyers\nwhen: order.delivered\nvia: [mail]\n",
     ),
