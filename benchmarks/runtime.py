@@ -154,6 +154,7 @@ async def _single(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
             await client.post(posts_of(numbers, 500, 1))
             posts = posts_of(numbers, int(rate * seconds), 1)
             start, backlog = time.monotonic(), []
+            busy, own = server.cpu_seconds(), time.process_time()
             sending = asyncio.create_task(client.post(posts, rate))
             with closing(sqlite3.connect(f"file:{folder / 'store.db'}?mode=ro", uri=True)) as db:
                 while not sending.done():
@@ -163,11 +164,14 @@ async def _single(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
             done = {ref: client.answered[ref] for ref in began}
             taken = [(done[ref] - began[ref]) * 1000 for ref in began]
             elapsed = max(done.values()) - start
+            after, own = server.cpu_seconds(), time.process_time() - own
         finally:
             client.close()
         half = len(backlog) // 2
         return {
             "rate": len(began) / elapsed,
+            "cpu": (after - busy) / len(began) * 1e6 if busy is not None and after is not None else None,
+            "client_cpu": own / len(began) * 1e6,
             "p50": percentile(taken, 0.5),
             "p99": percentile(taken, 0.99),
             "backlog": [max(backlog[:half], default=0), max(backlog[half:], default=0)],
@@ -218,6 +222,8 @@ def _summary(
         "cpu_ratio": round(cpu, 3),
         "bytes_per_event": round(batches["bytes"]),
         "single_per_s": round(single["rate"], 1),
+        "single_cpu_us": single["cpu"] and round(single["cpu"], 1),  # of the server, for an event
+        "single_client_cpu_us": round(single["client_cpu"], 1),  # of this process, which sends and looks on
         "single_p50_ms": round(single["p50"], 2),
         "single_p99_ms": round(single["p99"], 2),
         "single_backlog": single["backlog"],  # the most events undecided in the first and in the second half
