@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from engine.dsl.format import scalars
-from engine.dsl.format.tokens import BREAKS, Comment
+from engine.dsl.format.tokens import Comment
 from engine.dsl.format.tree import Collection, Document, Entry, Node, Scalar
 
 WIDTH = 140
@@ -49,7 +49,7 @@ def _ended(lines: list[str]) -> Iterator[str]:
         if line == _KEPT:
             kept = True
         elif line or not kept:
-            yield line.removesuffix(scalars.ENDED) if line.endswith(scalars.ENDED) else line + "\n"
+            yield line + "\n"
             kept = False
 
 
@@ -189,6 +189,6 @@ def _with_end(line: str, comment: Comment | None, indent: int) -> str:
     """The line with its comment: in its old column as long as two blanks are left, moved with the indentation."""
     if comment is None:
         return line
-    used = len(line) - max(line.rfind(brk) for brk in BREAKS) - 1
+    used = len(line) - line.rfind("\n") - 1
     column = max(used + 2, indent + comment.offset if comment.offset is not None else 0)
     return line + " " * (column - used) + comment.text

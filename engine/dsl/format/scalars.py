@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from engine.dsl.format.tokens import BREAKS
 from engine.dsl.format.tree import Scalar
 
-_SPLIT = re.compile(f"([{BREAKS}])")
 _BLANKS = " \t"
 # libyaml takes a key without `?` for one only up to 1,024 characters.
 LONGEST_KEY = 1000
-# Ends a text that brings the break of its last line: a block scalar's may be U+2028. YAML has no such character.
-ENDED = "\0"
 
 
 def one_line(scalar: Scalar) -> str | None:
@@ -20,9 +14,9 @@ def one_line(scalar: Scalar) -> str | None:
     text = scalar.text
     if scalar.body is not None:
         return None
-    if any(char in text for char in BREAKS):
+    if "\n" in text:
         lines = text.split("\n")
-        folds = not any(char in text for char in BREAKS[1:]) and all(line.strip(_BLANKS) for line in lines)
+        folds = all(line.strip(_BLANKS) for line in lines)
         if not folds or (scalar.style == '"' and any(_ends_escaped(line) for line in lines[:-1])):
             return None
         text = " ".join([lines[0].rstrip(_BLANKS), *(line.strip(_BLANKS) for line in lines[1:-1]), lines[-1].lstrip(_BLANKS)])
@@ -49,7 +43,7 @@ def several_lines(scalar: Scalar, indent: int) -> str:
         text = _block(scalar, indent + 2)
     elif scalar.style is None and scalar.text == "-":
         text = '"-"'  # from a flow collection; in block style it would begin a list
-    elif any(char in scalar.text for char in BREAKS):
+    elif "\n" in scalar.text:
         text = _folded(scalar, indent + 2)
     else:
         text = scalar.text
@@ -59,30 +53,25 @@ def several_lines(scalar: Scalar, indent: int) -> str:
 def _block(scalar: Scalar, indent: int) -> str:
     body = scalar.body
     assert body is not None
-    first = next((line for line, _ in body.lines if line), "")
+    first = next(filter(None, body.lines), "")
     digit = "2" if first.startswith((" ", "\t")) else ""  # else the first line would tell a wrong indentation
     header = body.style + digit + body.chomping
-    if not body.lines:
-        return header
-    text = "".join((" " * indent + line if line else "") + end for line, end in body.lines)
-    ended = body.lines[-1][1] not in ("", "\n")
-    return f"{header}\n{text}{ENDED}" if ended else f"{header}\n" + text.removesuffix("\n")
+    return "\n".join([header, *(" " * indent + line if line else "" for line in body.lines)])
 
 
 def _folded(scalar: Scalar, indent: int) -> str:
     """A plain or quoted scalar of several lines: the author's lines, in the new indentation."""
-    pieces = _SPLIT.split(scalar.text)
-    lines, ends = pieces[::2], [*pieces[1::2], ""]
-    found = ""
-    for index, (line, end) in enumerate(zip(lines, ends, strict=True)):
+    lines = scalar.text.split("\n")
+    found = []
+    for index, line in enumerate(lines):
         text = line.lstrip(_BLANKS) if index else line
         if index < len(lines) - 1:
             bare = text.rstrip(_BLANKS)
             # `\` and a blank at the end of a line of a double-quoted scalar are a blank that counts.
             kept = len(text) > len(bare) and scalar.style == '"' and _ends_escaped(bare)
             text = text[: len(bare) + 1] if kept else bare
-        found += (" " * indent if index and text else "") + text + end
-    return found
+        found.append((" " * indent if index and text else "") + text)
+    return "\n".join(found)
 
 
 def _ends_escaped(line: str) -> bool:

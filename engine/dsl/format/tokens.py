@@ -11,11 +11,7 @@ import yaml
 
 from engine.dsl.libyaml import CParser
 
-# What libyaml takes for the end of a line, once CR and NEL, which it reads as LF everywhere, have become LF.
-BREAKS = "\n\u2028\u2029"
-_BREAK = re.compile(f"[{BREAKS}]")
-_SPLIT = re.compile(f"([{BREAKS}])")
-_PART = re.compile(f"[{BREAKS}]|#[^{BREAKS}]*")  # of what stands between two tokens
+_PART = re.compile(r"\n|#[^\n]*")  # of what stands between two tokens
 _HEADER = re.compile(r"[|>]([0-9+-]*)")
 
 
@@ -31,11 +27,11 @@ class Comment:
 
 @dataclass(slots=True)
 class Body:
-    """The content of a block scalar: lines without their indentation, each with the break that ends it."""
+    """The content of a block scalar: lines without their indentation."""
 
     style: str
     chomping: str
-    lines: list[tuple[str, str]]
+    lines: list[str]
 
 
 @dataclass(slots=True)
@@ -61,11 +57,11 @@ def normal_breaks(text: str) -> str:
 
 
 def breaks_between(text: str, start: int, end: int) -> bool:
-    return _BREAK.search(text, start, end) is not None
+    return text.find("\n", start, end) >= 0
 
 
 def scan(text: str) -> list[Token]:
-    """The tokens of a text that the loader could read."""
+    """The tokens of a text that the loader could read, with stand-ins for what only libyaml takes for the end of a line."""
     found: list[Token] = []
     indents = [-1]  # of the open block collections: what a block scalar's indentation is counted from
     at, breaks = 0, 1  # the text begins with a fresh line
@@ -89,29 +85,26 @@ def scan(text: str) -> list[Token]:
 
 def _read_body(token: Token, parent: int) -> None:
     """Take a block scalar apart. Its token then ends where its content does: empty lines that do not count are no part of it."""
-    raw, first = token.text, _BREAK.search(token.text)
+    raw, (heading, broken, content) = token.text, token.text.partition("\n")
     header = _HEADER.match(raw)
     assert header is not None
     digits, chomping = header[1].strip("+-"), header[1].strip("0123456789")
-    heading = raw[: first.start()] if first else raw
     if "#" in heading:
         at = heading.index("#")
         token.heading = Comment(heading[at:].rstrip(), token.start + at, token.column + at, own=False, blank=False)
-    pieces = _SPLIT.split(raw[first.end() :]) if first else [""]
-    lines = list(zip(pieces[::2], [*pieces[1::2], ""], strict=True))
+    lines = content.split("\n")
     if digits:
         indent = parent + int(digits)
     else:
-        indent = next((len(line) - len(line.lstrip(" ")) for line, _ in lines if line.strip(" ")), len(raw))
-    if len(lines[-1][0]) <= indent:  # what is left behind the last break is no line
+        indent = next((len(line) - len(line.lstrip(" ")) for line in lines if line.strip(" ")), len(raw))
+    if len(lines[-1]) <= indent:  # what is left behind the last break is no line
         lines.pop()
-    while chomping != "+" and lines and len(lines[-1][0]) <= indent:
-        lines.pop()
-    used = sum(len(line) + len(end) for line, end in lines) - (len(lines[-1][1]) if lines else 0)
-    token.end = token.start + (first.end() + used if first and lines else len(heading))
-    if lines and not lines[-1][1]:
+        while chomping != "+" and lines and len(lines[-1]) <= indent:
+            lines.pop()
+    else:
         chomping = "-"  # the file ends within the last line, so the value ends without a break; now the line gets one
-    token.body = Body(token.text[0], chomping, [(line[indent:], end) for line, end in lines])
+    token.end = token.start + len(heading) + (len(broken) + len("\n".join(lines)) if lines else 0)
+    token.body = Body(token.text[0], chomping, [line[indent:] for line in lines])
 
 
 def _raw_tokens(text: str) -> Iterator[Any]:
@@ -127,12 +120,11 @@ def _between(text: str, start: int, end: int, breaks: int) -> tuple[list[Comment
     """The comments between two tokens, and whether an empty line stands right in front of the later one."""
     found: list[Comment] = []
     for part in _PART.finditer(text, start, end):
-        if part[0] in BREAKS:
+        if part[0] == "\n":
             breaks += 1
             continue
         index = part.start()
-        line = text.rfind("\n", 0, index) + 1  # the rarer breaks are looked for within it, or many comments would cost their square
-        line = max(line, *(text.rfind(brk, line, index) + 1 for brk in BREAKS[1:]))
+        line = text.rfind("\n", 0, index) + 1
         found.append(Comment(part[0].rstrip(), index, index - line, own=breaks > 0, blank=breaks > 1))
         breaks = 0
     return found, breaks > 1
