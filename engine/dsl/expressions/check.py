@@ -130,10 +130,19 @@ class Checker(Judge):
                 return None
             path = (*base.term.path, node.name)
             kind = attribute.maybe() if base.term.type.optional else attribute
-        if path in known:
+        if path in known or (kind.optional and known and self._same(path) in known):
             kind = kind.required()
         holds = frozenset({path}) if kind.kind == "boolean" else _NOTHING_KNOWN
         return _Checked(t.Load(type=kind, path=path, offset=node.offset), holds)
+
+    def _same(self, path: Path) -> Path:
+        """The other path to the same answer, by its bare id or behind `answer`; the path itself where there is none."""
+        behind = path[1:] if path[0] == "answer" else path
+        answer, bare = self.names.get("answer"), self.names.get(behind[0]) if behind else None
+        # No name hides an answer of its own type: objects and steps are called otherwise, and the items of a loop are never missing.
+        if answer is None or bare is None or answer.fields.get(behind[0]) != bare:
+            return path
+        return behind if behind is not path else ("answer", *path)
 
     def _listing(self, node: p.ListOf, known: Facts) -> _Checked | None:
         items = [self._check(item, known) for item in node.items]
@@ -193,7 +202,7 @@ class Checker(Judge):
             return None
         links, facts, if_false = [], _NOTHING_KNOWN, _NOTHING_KNOWN
         for position, (op, _) in enumerate(node.links):
-            left, right = (_narrowed(term, facts) for term in terms[position : position + 2])
+            left, right = (self._narrowed(term, facts) for term in terms[position : position + 2])
             link = self._link(op, *amounts(left, right), nodes[position], nodes[position + 1])
             if link is None:
                 return None
@@ -202,6 +211,11 @@ class Checker(Judge):
         if len(links) == 1:
             return _Checked(links[0], facts, if_false)
         return _Checked(t.And(type=BOOLEAN, operands=tuple(links), chain=True, offset=node.offset), facts)
+
+    def _narrowed(self, term: t.Term, known: Facts) -> t.Term:
+        if not known or not isinstance(term, t.Load) or known.isdisjoint((term.path, self._same(term.path))):
+            return term
+        return replace(term, type=term.type.required())
 
     def _link(self, op: str, a: t.Term, b: t.Term, a_node: p.Node, b_node: p.Node) -> _Checked | None:
         if op in ("in", "not in"):
@@ -352,10 +366,6 @@ class Checker(Judge):
         if not (isinstance(fallback, t.Constant) and fallback.value in kind.options):
             kind = common(kind, fallback.type)
         return _Checked(t.Default(type=kind, operand=operand.term, fallback=fallback, offset=node.offset))
-
-
-def _narrowed(term: t.Term, known: Facts) -> t.Term:
-    return replace(term, type=term.type.required()) if isinstance(term, t.Load) and term.path in known else term
 
 
 def _known_by_equality(a: t.Term, b: t.Term) -> Facts:

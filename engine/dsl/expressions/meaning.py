@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from engine.dsl.expressions.patterns import compiled
+
 # What a scope holds beside names; no name of the language can collide with these keys.
 NOW = "now()"  # aware datetime: the recorded instant of the decision
 ZONE = "zone()"  # ZoneInfo of the project
@@ -251,25 +253,11 @@ def _ukrainian(word: str) -> str:
 
 def matches(text: str, pattern: str) -> bool:
     """Whether some part of the text matches the regular expression, in time linear in the text (RE2)."""
-    compiled = _pattern(pattern)[0]
+    found = compiled(pattern)[0]
     # A pattern that does not compile is refused by the checker.
-    return compiled is not None and compiled(text.encode("utf-8", "replace"))
+    return found is not None and found(text.encode("utf-8", "replace"))
 
 
 def compile_pattern(pattern: str) -> str | None:
     """What is wrong with a regular expression; None where it is fine."""
-    return _pattern(pattern)[1]
-
-
-@lru_cache(maxsize=1024)
-def _pattern(pattern: str) -> tuple[Callable[[bytes], bool] | None, str | None]:
-    import re2  # type: ignore[import-untyped]  # ships no types
-
-    options = re2.Options()
-    options.log_errors = False  # the error is in the exception; RE2 would print it too
-    try:
-        compiled = re2.compile(pattern.encode("utf-8", "replace"), options)
-    except re2.error as error:
-        reason = error.args[0]
-        return None, reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-    return (lambda text: compiled.search(text) is not None), None
+    return compiled(pattern)[1]

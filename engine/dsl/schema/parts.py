@@ -12,7 +12,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 NAME_PATTERN = "^[a-z][a-z0-9_]*$"
-EVENT_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"
+EVENT_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
 PATH_PATTERN = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 LANGUAGE_PATTERN = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 

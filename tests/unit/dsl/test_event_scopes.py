@@ -8,6 +8,7 @@ import pytest
 
 from engine.checks.run import check_project
 from engine.dsl.diagnostics import Severity
+from engine.rules.compile import RuleSet
 
 PROJECT = """project: shop
 languages: [en]
@@ -67,6 +68,14 @@ def reading(events: str, condition: str) -> str:
         ("survey.*.answered", "contact.tier == 'vip' and invitation.channel == 'sms'"),
         ("{survey.*.answered: {metric: nps}}", "score > 3 and answer.sentiment == 'neutral' and more is not none"),
         ("{survey.*.answered: {metric: none}}", "more is not none and more|length > 2"),
+        # an answer is one value, by its bare id and behind `answer`
+        ("{survey.*.answered: {metric: none}}", "answer.more is not none and more|length > 2"),
+        ("{survey.*.answered: {metric: none}}", "more is not none and answer.more|length > 2"),
+        (
+            "{survey.*.answered: {metric: none}}",
+            "answer.more is none or more|length > 2",
+        ),
+        ("{survey.*.answered: {metric: none}}", "answer.more != none and 'a' == more and more|length > 2"),
         ("[survey.nps_a.answered, survey.csat_c.answered]", "answer.sentiment == 'neutral'"),
         ("[order.placed, order.sent]", "event.warehouse is not none and event.warehouse == 'x' and deal.title != ''"),
         ("order.placed", "event.boxes > 2 and event.warehouse != '' and company.name is not none"),
@@ -216,3 +225,18 @@ def test_a_star_stands_for_every_survey_with_a_metric_where_one_changes(tmp_path
     assert codes(tmp_path, f"when: {{metric.*.changed: {{metric: csat}}}}\n{starts}") == []
     assert codes(tmp_path, f"when: {{metric.*.changed: {{metric: none}}}}\n{starts}") == ["SND202"]
     assert codes(tmp_path, f"when: metric.*.chnged\n{starts}") == ["SND202"]
+
+
+def test_an_event_may_have_a_name_without_a_dot(tmp_path: Path) -> None:
+    (tmp_path / "sounding.yaml").write_text(
+        "project: shop\nobjects: {contact: {name: text}}\nevents: {checkout: {sum: number}}\n"
+        'connections: {hook: {use: webhook, url: "https://shop.test/hook"}}\n---\n'
+        "automation: high\nwhen: checkout\nif: event.sum > 5\nthen: [{webhook: {data: {sum: '{{ event.sum }}'}}}, "
+        "{wait_for: checkout, at_most: 1d}]\n",
+        encoding="utf-8",
+    )
+    loaded = check_project(tmp_path)
+    assert [finding.code for finding in loaded.findings.items if finding.severity is Severity.ERROR] == []
+    assert loaded.definitions is not None
+    held = RuleSet(loaded.definitions).holding("checkout", {"event": {"sum": 6}, "contact": {"name": "Ada"}})
+    assert [candidate.rule.name for candidate in held] == ["high"]

@@ -58,6 +58,20 @@ SCOPE: Mapping[str, object] = {
 }
 
 
+def test_only_what_is_the_same_value_is_known_with_it() -> None:
+    """A loop variable, or anything else of another type, is no answer."""
+    names = {"answer": object_type({"reason": TEXT.maybe(), "mrr": NUMBER.maybe()}), "reason": TEXT.maybe(), "mrr": INTEGER.maybe()}
+    for text, refused in (
+        ("answer.reason is not none and reason|length > 1", []),
+        ("answer.mrr is not none and mrr > 1", ["SND305"]),
+        ("answer.reason is none and reason|length > 1", ["SND305"]),
+        ("answer.reason is not none and answer.mrr > 1", ["SND305"]),
+    ):
+        checker = Checker(names)
+        checker.condition(parse(text))
+        assert [problem.code for problem in checker.problems] == refused, text
+
+
 def problems(text: str) -> list[Problem]:
     checker = Checker(NAMES)
     checker.condition(parse(text))
