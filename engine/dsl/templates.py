@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.dsl.expressions.check import Facts
 from engine.dsl.expressions.comparing import Problem
@@ -32,14 +33,50 @@ _VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
 _NOTHING: Facts = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One expression of a template: its text in canonical form, its term, and where it begins."""
 
     text: str
     term: t.Term
     offset: int
     begin: int  # where the text starts that the term's offsets count from
+
+
+class Scanned(NamedTuple):
+    """What a template says. ``body`` is None where the text has no markup."""
+
+    body: str | None
+    found: list[Found]
+    problems: list[Problem]
+
+
+def scan(text: str, names: Mapping[str, Type], known: Facts = _NOTHING, *, keeps_type: bool = False) -> Scanned:
+    """Read one template. With ``keeps_type``, a text that is one `{{ }}` is no text, but a value, which may be missing."""
+    return _only_outputs(text, names, known) or _Scan(text, names, known, keeps_type).run()
+
+
+def _only_outputs(text: str, names: Mapping[str, Type], known: Facts) -> Scanned | None:
+    """Reads what nearly every template is: text with short `{{ }}` and nothing wrong. Leaves everything else to be read in full."""
+    position = 0
+    body = ""
+    found: list[Found] = []
+    for output in _OUTPUT.finditer(text):
+        inner, start = output[1], output.start(1)
+        if inner[:1] == "-" or inner[-1:] == "-":
+            return None
+        try:
+            read, checked = parsed(inner), check_value(inner, names, known)
+        except ParseError:
+            return None
+        term = checked.term
+        if term is None or term.type.optional or not printable(term.type):
+            return None
+        body += f"{text[position : start - 2]}{{{{ _({len(found)}) }}}}"
+        found.append(Found(read.text, term, start + read.tree.offset, start))
+        position = output.end()
+    if text.count("{") != 2 * len(found):
+        return None
+    return Scanned(body + text[position:] if found else None, found, [])
 
 
 @dataclass(slots=True)
@@ -55,21 +92,21 @@ class _Block:
 
 
 @dataclass(slots=True)
-class Scan:
-    """Reads one template. ``body`` is None where the text has no markup."""
+class _Scan:
+    """Reads one template in full."""
 
     text: str
     names: Mapping[str, Type]
-    known: Facts = _NOTHING
+    known: Facts
+    keeps_type: bool
     problems: list[Problem] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
-    body: str | None = None
-    keeps_type: bool = False  # a text that is one `{{ }}` is no text, but a value, which may be missing
     _blocks: list[_Block] = field(default_factory=list)
 
-    def run(self) -> Scan:
-        if self._only_outputs():
-            return self
+    def run(self) -> Scanned:
+        return Scanned(self._body(), self.found, self.problems)
+
+    def _body(self) -> str | None:
         pieces: list[str] = []
         position = 0
         names, known = self.names, self.known
@@ -78,7 +115,7 @@ class Scan:
             closer = self._close(opener[0], opener.end())
             if closer is None:
                 self._refuse("SND401", f"this `{opener[0]}` is never closed", opener.start(), 2, f"close it with `{_CLOSERS[opener[0]]}`")
-                return self
+                return None
             inner, start = self.text[opener.end() : closer], opener.end()
             if opener[0] == "{{":
                 pieces.append(self._output(inner, start, names, known))
@@ -87,40 +124,14 @@ class Scan:
                 piece, names, known = self._tag(inner, start, names, known)
                 pieces.append(piece)
                 if any(problem.code == "SND401" for problem in self.problems[before:]):
-                    return self  # where the blocks are unclear, all that follows is
+                    return None  # where the blocks are unclear, all that follows is
             position = closer + 2
         pieces.append(self.text[position:])
         for block in self._blocks:
             self._refuse(
                 "SND401", f"this `{{% {block.kind} %}}` is never closed", block.offset, 2, f"close it with `{{% end{block.kind} %}}`"
             )
-        if "{{" in self.text or "{%" in self.text or "{#" in self.text:
-            self.body = "".join(pieces)
-        return self
-
-    def _only_outputs(self) -> bool:
-        """Reads what nearly every template is: text with short `{{ }}` and nothing wrong. Leaves everything else to be read in full."""
-        text, position = self.text, 0
-        pieces: list[str] = []
-        found: list[Found] = []
-        for output in _OUTPUT.finditer(text):
-            inner, start = output[1], output.start(1)
-            if inner[:1] == "-" or inner[-1:] == "-":
-                return False
-            try:
-                read, checked = parsed(inner), check_value(inner, self.names, self.known)
-            except ParseError:
-                return False
-            if checked.term is None or checked.term.type.optional or not printable(checked.term.type):
-                return False
-            pieces.append(f"{text[position : output.start()]}{{{{ _({len(found)}) }}}}")
-            found.append(Found(read.text, checked.term, start + read.tree.offset, start))
-            position = output.end()
-        if text.count("{") != 2 * len(found):
-            return False
-        self.found = found
-        self.body = "".join(pieces) + text[position:] if found else None
-        return True
+        return "".join(pieces) if _OPEN.search(self.text) else None
 
     def _close(self, opener: str, start: int) -> int | None:
         """Where the markup ends; a closer inside quotes does not count, unless the quote itself is never closed."""

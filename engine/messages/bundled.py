@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from engine.dsl.templates import Scan
+from engine.dsl.templates import scan
 from engine.model.definitions import MessageTemplate
 from engine.model.span import Span
 from engine.model.terms import Expression
@@ -32,6 +32,6 @@ def _text(by_language: dict[str, str]) -> Text:
 
 
 def _template(text: str) -> Template:
-    scan = Scan(text, {"link": TEXT}).run()
-    assert not scan.problems
-    return Template(text=text, body=scan.body, expressions=tuple(Expression(text=f.text, term=f.term, at=_AT) for f in scan.found), at=_AT)
+    body, found, problems = scan(text, {"link": TEXT})
+    assert not problems
+    return Template(text=text, body=body, expressions=tuple(Expression(text=f.text, term=f.term, at=_AT) for f in found), at=_AT)

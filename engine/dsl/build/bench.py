@@ -17,7 +17,7 @@ from engine.dsl.expressions.unparse import unparse
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence, Shifted
 from engine.dsl.others import Names, Others
-from engine.dsl.templates import Scan
+from engine.dsl.templates import scan
 from engine.dsl.uses import USES
 from engine.model.definitions import Connection, EventType, Secret
 from engine.model.policies import Brand
@@ -119,15 +119,15 @@ class Bench:
         assert isinstance(node, Scalar)
         if "{" not in node.text:  # most texts
             return Template(text=node.text, body=None, at=node.span)
-        scan = Scan(node.text, names, known, keeps_type=keeps_type).run()
-        for problem in scan.problems:
+        body, found, problems = scan(node.text, names, known, keeps_type=keeps_type)
+        for problem in problems:
             self._report(node, problem)
-        if scan.problems:
+        if problems:
             return None
         expressions = tuple(
-            Expression(text=f.text, term=f.term, at=node.within(f.offset), origin=Shifted(node, f.begin)) for f in scan.found
+            [Expression(text=text, term=term, at=node.within(offset), origin=Shifted(node, begin)) for text, term, offset, begin in found]
         )
-        return Template(text=node.text, body=scan.body, expressions=expressions, at=node.span)
+        return Template(text=node.text, body=body, expressions=expressions, at=node.span)
 
     def text(self, node: Node, names: Names, known: Facts = NOTHING) -> Text | None:
         """A text for people: one string, or one a language."""

@@ -15,7 +15,7 @@ from engine.dsl.expressions.check import Checker
 from engine.dsl.expressions.interpret import evaluate
 from engine.dsl.expressions.meaning import NOW, ZONE, text_of
 from engine.dsl.expressions.parse import parse
-from engine.dsl.templates import Scan
+from engine.dsl.templates import scan
 from engine.messages.render import render_template, template_value
 from engine.model.span import Span
 from engine.model.terms import Expression
@@ -49,10 +49,10 @@ SCOPE: Mapping[str, object] = {
 
 
 def template(text: str) -> Template:
-    scan = Scan(text, NAMES).run()
-    assert not scan.problems, (text, scan.problems)
-    expressions = tuple(Expression(text=found.text, term=found.term, at=AT) for found in scan.found)
-    return Template(text=text, body=scan.body, expressions=expressions, at=AT)
+    body, expressions_found, problems = scan(text, NAMES)
+    assert not problems, (text, problems)
+    expressions = tuple(Expression(text=found.text, term=found.term, at=AT) for found in expressions_found)
+    return Template(text=text, body=body, expressions=expressions, at=AT)
 
 
 def render(text: str, scope: Mapping[str, object] = SCOPE) -> str:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.dsl import templates
 from engine.dsl.expressions.comparing import Problem
-from engine.dsl.templates import MAX_BLOCKS, Scan
+from engine.dsl.templates import MAX_BLOCKS, Scanned
 from engine.model.types import INTEGER, TEXT, Type, object_type
 
 NAMES: Mapping[str, Type] = {
@@ -23,8 +24,8 @@ NAMES: Mapping[str, Type] = {
 }
 
 
-def scan(text: str, names: Mapping[str, Type] = NAMES) -> Scan:
-    return Scan(text, names).run()
+def scan(text: str, names: Mapping[str, Type] = NAMES) -> Scanned:
+    return templates.scan(text, names)
 
 
 def problems(text: str) -> list[Problem]:
@@ -202,9 +203,9 @@ def test_arbitrary_text_is_a_template_or_refused_at_a_place_in_it(text: str) -> 
 )
 def test_the_short_way_reads_a_template_as_the_long_one_does(text: str) -> None:
     names = {"score": INTEGER, "contact": object_type({"name": TEXT})}
-    short = Scan(text, names).run()
+    short = scan(text, names)
     # A comment is dropped, and makes the scanner read everything.
-    full = Scan(f"{text} {{# #}}", names).run()
+    full = scan(f"{text} {{# #}}", names)
     assert short.problems == full.problems
     assert short.found == full.found
     assert short.problems or f"{short.body or text} " == full.body
