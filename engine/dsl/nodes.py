@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from bisect import bisect_right
-from typing import Any
+from typing import Any, cast
 
 from engine.model.span import Span
 
@@ -78,6 +78,11 @@ class Node:
     def span(self) -> Span:
         # What is not written, as an item behind a bare `-`, is pointed at all the same.
         return self.file.span(self.start, self.end) if self.end > self.start else self.file.within_line(self.start, self.end)
+
+    @property
+    def place(self) -> Span:
+        """The span, for a field of a frozen record, which works it out when somebody reads it (see `engine.model.frozen`)."""
+        return cast(Span, self)
 
 
 class Scalar(Node):
@@ -170,13 +175,23 @@ def _align_block(text: str, raw: str, at: int, end: int) -> list[tuple[int, int]
 
 
 class Shifted:
-    """A stretch of a scalar's text that begins at an offset: an expression inside a template."""
+    """A stretch of a scalar's text that begins at an offset: an expression inside a template, which is pointed at by its ``mark``."""
 
-    __slots__ = ("_by", "_scalar")
+    __slots__ = ("_by", "_mark", "_scalar")
 
-    def __init__(self, scalar: Scalar, by: int) -> None:
+    def __init__(self, scalar: Scalar, by: int, mark: int) -> None:
         self._scalar = scalar
         self._by = by
+        self._mark = mark
+
+    @property
+    def span(self) -> Span:
+        return self._scalar.within(self._mark)
+
+    @property
+    def place(self) -> Span:
+        """The span, for a field of a frozen record."""
+        return cast(Span, self)
 
     def within(self, offset: int, length: int = 1) -> Span:
         return self._scalar.within(self._by + offset, length)
@@ -202,6 +217,9 @@ class Mapping(Node):
     def get(self, key: str) -> Node | None:
         found = self.entries.get(key)
         return found[1] if found else None
+
+    def key(self, key: str) -> Scalar:
+        return self.entries[key][0]
 
     def key_span(self, key: str) -> Span:
         return self.entries[key][0].span

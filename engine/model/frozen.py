@@ -3,16 +3,22 @@
 A large project makes hundreds of thousands of small records, and `dataclass(frozen=True)` takes twice as long to make one as a record
 that may be changed: it writes each field by a call. Here each class has a twin of the same layout that may be written to: a record
 begins as one of those and ends as one of its own class. It also is pickled at once, without a search for its fields.
+
+A field for a `Span` may be given something that has a ``span`` instead: that is worked out whenever the field is read. Of most places
+nobody ever asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, dataclass_transform
 
+from engine.model.span import Span
+
 C = TypeVar("C")
+_PLACES = ("Span", "Span | None")  # as they are written
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
@@ -21,9 +27,18 @@ def frozen(cls: type[C]) -> type[C]:
     made: Any = dataclass(frozen=True, slots=True, kw_only=True)(cls)
     twin = type(made.__name__, made.__bases__, {"__slots__": made.__slots__, "__setattr__": object.__setattr__, "__doc__": made.__doc__})
     made.__new__ = _maker(made, twin)
+    for one in fields(made):
+        if one.type in _PLACES and one.name in made.__slots__:
+            setattr(made, one.name, property(partial(_place, getattr(made, one.name).__get__)))
     made.__init__ = object.__init__  # all is done; that of a dataclass it may extend would do it again
     made.__reduce__ = _reduced
     found: type[C] = made
+    return found
+
+
+def _place(read: Callable[[object], Any], record: object) -> Span | None:
+    given = read(record)
+    found: Span | None = given if given is None or type(given) is Span else given.span
     return found
 
 

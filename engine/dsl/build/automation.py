@@ -34,7 +34,7 @@ def build_automation(bench: Bench, document: Mapping, name: str) -> Automation |
         run=run,
         renamed_from=bench.earlier_name(document),
         at=document.span,
-        condition_at=condition_node.span if condition_node is not None else None,
+        condition_at=condition_node.place if condition_node is not None else None,
     )
 
 

@@ -112,34 +112,35 @@ class Bench:
             self._report(node, problem)
         if checked.term is None:
             return None
-        return Expression(text=text, term=checked.term, at=node.span, origin=node), checked.holds, checked.otherwise
+        return Expression(text=text, term=checked.term, at=node.place, origin=node), checked.holds, checked.otherwise
 
     def template(self, node: Node, names: Names, known: Facts = NOTHING, *, keeps_type: bool = False) -> Template | None:
         """One text with its `{{ }}` checked. With ``keeps_type`` one that is a single `{{ }}` may be missing: whoever asks judges it."""
         assert isinstance(node, Scalar)
         if "{" not in node.text:  # most texts
-            return Template(text=node.text, body=None, at=node.span)
+            return Template(text=node.text, body=None, at=node.place)
         body, found, problems = scan(node.text, names, known, keeps_type=keeps_type)
         for problem in problems:
             self._report(node, problem)
         if problems:
             return None
-        expressions = tuple(
-            [Expression(text=text, term=term, at=node.within(offset), origin=Shifted(node, begin)) for text, term, offset, begin in found]
-        )
-        return Template(text=node.text, body=body, expressions=expressions, at=node.span)
+        expressions = []
+        for text, term, offset, begin in found:
+            origin = Shifted(node, begin, offset)
+            expressions.append(Expression(text=text, term=term, at=origin.place, origin=origin))
+        return Template(text=node.text, body=body, expressions=tuple(expressions), at=node.place)
 
     def text(self, node: Node, names: Names, known: Facts = NOTHING) -> Text | None:
         """A text for people: one string, or one a language."""
         if not isinstance(node, Mapping):
             only = self.template(node, names, known)
-            return Text(by_language={"": only}, at=only.at) if only is not None else None
+            return Text(by_language={"": only}, at=node.place) if only is not None else None
         built = {language: self.template(value, names, known) for language, (_, value) in node.entries.items()}
         sound = {language: template for language, template in built.items() if template is not None}
         if len(sound) < len(built):
             return None
         strange = {language: key.span for language, (key, _) in node.entries.items() if language not in self.languages}
-        return Text(by_language=sound, at=node.span, strange=strange)
+        return Text(by_language=sound, at=node.place, strange=strange)
 
     def literal(self, node: Node) -> str:
         """Text that is taken as it stands."""

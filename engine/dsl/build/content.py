@@ -11,7 +11,6 @@ from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node, Scalar
 from engine.dsl.others import Names
 from engine.dsl.uses import USES
-from engine.model.span import Span
 from engine.model.texts import Template
 from engine.model.types import Type
 
@@ -20,7 +19,7 @@ _CHANNELS = frozenset(use.channel for use in USES.values() if use.channel is not
 _DURATIONS = frozenset({"due", "for", "after", "expires"})
 
 
-def content_of(bench: Bench, action: str, node: Mapping, here: Span, names: Names, known: Facts) -> dict[str, object]:
+def content_of(bench: Bench, action: str, node: Mapping, here: Scalar, names: Names, known: Facts) -> dict[str, object]:
     if action == "update":
         return _update(bench, node, names, known)
     found: dict[str, object] = {}
@@ -59,14 +58,14 @@ def content_of(bench: Bench, action: str, node: Mapping, here: Span, names: Name
     return found
 
 
-def _check_mail(bench: Bench, action: str, node: Mapping, here: Span) -> None:
+def _check_mail(bench: Bench, action: str, node: Mapping, here: Scalar) -> None:
     """Its words come from a template, or stand here; an incentive may also go with the thanks."""
     own = [key for key in ("subject", "body") if key in node.entries]
     if "template" in node.entries and own:
         bench.error("SND101", f"an e-mail with a `template` has no `{own[0]}` of its own", node.key_span(own[0]))
     elif "template" not in node.entries and len(own) < 2 and (own or action == "email"):
         missing = " and ".join(f"`{key}`" for key in ("subject", "body") if key not in own)
-        bench.error("SND102", f"an e-mail needs {missing}", here, None if own else "or a `template`")
+        bench.error("SND102", f"an e-mail needs {missing}", here.span, None if own else "or a `template`")
 
 
 def _update(bench: Bench, node: Mapping, names: Names, known: Facts) -> dict[str, object]:

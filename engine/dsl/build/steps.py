@@ -19,7 +19,6 @@ from engine.dsl.others import Names
 from engine.dsl.schema.automation import ACTIONS, FLOW
 from engine.dsl.uses import OWN_ACTIONS, USES, reaching
 from engine.model.definitions import Step
-from engine.model.span import Span
 from engine.model.types import TEXT, Type, object_type
 from engine.schedule.durations import Duration
 
@@ -76,7 +75,7 @@ def _step(bench: Bench, node: Node, place: Place) -> Step | None:
     then = _branch(bench, node.get("then"), place, holds)
     other = _branch(bench, node.get("else"), place, otherwise)
     here = Place(place.names, place.known | holds, place.events, place.step_events) if holds else place
-    step = _turn(bench, kind, node, here) if kind != "if" else _flow(kind, node.first_key)
+    step = _turn(bench, kind, node, here) if kind != "if" else _flow(kind, next(iter(node.entries.values()))[0])
     if kind in ("wait", "wait_for") or "as" in node.entries or _waits(then) or _waits(other):
         place.behind_a_wait(frozenset(bench.objects))
     on_timeout = _branch(bench, node.get("on_timeout"), place, NOTHING)
@@ -102,8 +101,8 @@ def _waits(steps: tuple[Step, ...] | None) -> bool:
     return any(s.action in ("wait", "wait_for") or _waits(s.then) or _waits(s.otherwise) for s in steps or ())
 
 
-def _flow(kind: str, at: Span, content: MappingT[str, object] = _NO_CONTENT, duration: Duration | None = None) -> Step:
-    return Step(action=kind, via=None, condition=None, content=content, duration=duration, at=at)
+def _flow(kind: str, at: Scalar, content: MappingT[str, object] = _NO_CONTENT, duration: Duration | None = None) -> Step:
+    return Step(action=kind, via=None, condition=None, content=content, duration=duration, at=at.place)
 
 
 def _kind(bench: Bench, node: Mapping) -> str | None:
@@ -146,12 +145,12 @@ def _name(bench: Bench, node: Mapping, kind: str, place: Place) -> str | None:
 def _turn(bench: Bench, kind: str, node: Mapping, place: Place) -> Step | None:
     match kind:
         case "wait":
-            return _flow(kind, node.key_span(kind), duration=bench.duration(node.get("wait")))
+            return _flow(kind, node.key(kind), duration=bench.duration(node.get("wait")))
         case "wait_for":
             return _wait_for(bench, node, place)
         case "stop":
             reason = node.data["stop"]
-            return _flow(kind, node.key_span(kind), {"reason": str(reason)} if reason is not True else {})
+            return _flow(kind, node.key(kind), {"reason": str(reason)} if reason is not True else {})
     return _action(bench, kind, node, place)
 
 
@@ -171,7 +170,7 @@ def _wait_for(bench: Bench, node: Mapping, place: Place) -> Step | None:
         condition=None,
         content={},
         events=found,
-        at=node.key_span("wait_for"),
+        at=node.key("wait_for").place,
         places=places,
     )
 
@@ -183,19 +182,19 @@ def _action(bench: Bench, action: str, node: Mapping, place: Place) -> Step | No
     if action == "ask":
         found = _ask(bench, content, place)
     elif action == "emit":
-        found = _emit(bench, content, node.key_span(action), place)
+        found = _emit(bench, content, node.key(action), place)
     else:
-        here = node.key_span(action)
+        here = node.key(action)
         via = _via(bench, action, content, here) if action not in OWN_ACTIONS else None
         found = content_of(bench, action, content, here, place.names, place.known)
     places = places_of(content, "event", "survey", "via")
     named = found.get("via")
     if isinstance(named, tuple) and isinstance(content.get("via"), Sequence):
         places |= via_places(named, content.get("via"))
-    return Step(action=action, via=via, condition=None, content=found, at=node.key_span(action), places=places)
+    return Step(action=action, via=via, condition=None, content=found, at=node.key(action).place, places=places)
 
 
-def _via(bench: Bench, action: str, content: Mapping, here: Span) -> str | None:
+def _via(bench: Bench, action: str, content: Mapping, here: Scalar) -> str | None:
     """The connection that carries the action out: the one named, or the only one that can."""
     able = [name for name, connection in bench.connections.items() if action in USES[connection.use].actions]
     node = content.get("via")
@@ -203,7 +202,7 @@ def _via(bench: Bench, action: str, content: Mapping, here: Span) -> str | None:
         if len(able) != 1:
             found = "no connection can do that" if not able else f"several connections can do that: {', '.join(able)}"
             hint = "add a connection with `use: " + " or ".join(reaching(action)) + "`" if not able else "name one with `via`"
-            bench.error("SND204", f"`{action}` has no `via`, and {found}", here, hint)
+            bench.error("SND204", f"`{action}` has no `via`, and {found}", here.span, hint)
             return None
         return able[0]
     name = bench.literal(node)
@@ -237,7 +236,7 @@ def _ask(bench: Bench, node: Mapping, place: Place) -> dict[str, object]:
     return found
 
 
-def _emit(bench: Bench, node: Mapping, here: Span, place: Place) -> dict[str, object]:
+def _emit(bench: Bench, node: Mapping, here: Scalar, place: Place) -> dict[str, object]:
     """An event of the project's own: what it declares must be given, or carried on."""
     event_node, data = node.get("event"), node.get("data")
     assert isinstance(event_node, Scalar)
@@ -263,10 +262,10 @@ def _emit(bench: Bench, node: Mapping, here: Span, place: Place) -> dict[str, ob
         template = bench.template(value, place.names, place.known, keeps_type=True)
         if template is not None and fits(bench, template, value, wanted):
             values[key] = template
-    holder = node.key_span("data") if data is not None else here
+    holder = node.key("data") if data is not None else here
     for field, wanted in event.fields.items():
         if field not in given and not wanted.optional:
-            bench.error("SND102", f"`{name}` needs `{field}`", holder)
+            bench.error("SND102", f"`{name}` needs `{field}`", holder.span)
     for kind in event.objects:
         if kind not in given and kind not in place.names:
             bench.error("SND203", f"`{name}` carries a {kind}, but there is none here", event_node.span, "give it in `data`")

@@ -187,7 +187,7 @@ def _question(bench: Bench, names: Names, key: Scalar, node: Mapping, order: Ord
         scale=scale,
         required=bool(required) if required is not None else is_metric,
         show_if=show_if,
-        key_at=key.span,
+        key_at=key.place,
         labels=labels,
         rows=rows,
         validate=validate,
@@ -263,7 +263,7 @@ def _variants(bench: Bench, node: Node | None) -> dict[str, float]:
 
 def _silence(node: Node) -> Text:
     """In place of a text that was refused."""
-    return Text(by_language={}, at=node.span)
+    return Text(by_language={}, at=node.place)
 
 
 def _options(bench: Bench, kind: str, question: Scalar, node: Mapping) -> tuple[dict[str, Text], dict[str, str]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, asdict, field, fields, replace
+from typing import cast
 
 import pytest
 
 from engine.model.frozen import frozen
+from engine.model.span import Span
 
 
 @frozen
@@ -26,6 +28,30 @@ class Pair(Base):
     @property
     def both(self) -> tuple[object, object]:
         return self.left, self.right
+
+
+@frozen
+class Placed:
+    name: str
+    at: Span = field(compare=False)
+    end: Span | None = field(default=None, compare=False)
+
+
+AT = Span("a.yaml", 1, 2, 3, 4)
+
+
+class _Node:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @property
+    def span(self) -> Span:
+        self.asked += 1
+        return AT
+
+    @property
+    def place(self) -> Span:
+        return cast(Span, self)
 
 
 def test_a_record_has_what_it_was_given_and_its_defaults() -> None:
@@ -85,3 +111,18 @@ def test_a_record_matches_by_its_fields() -> None:
             assert left == 1
         case _:
             pytest.fail("it has these fields")
+
+
+def test_a_place_may_be_given_as_something_that_has_one() -> None:
+    given = _Node()
+    record = Placed(name="a", at=given.place)
+    assert given.asked == 0
+    assert record.at == AT
+    assert given.asked == 1
+    assert (record.end, Placed(name="a", at=AT, end=given.place).end) == (None, AT)
+    again = pickle.loads(pickle.dumps(record))
+    assert (again, again.at) == (record, AT)
+    assert repr(again) == repr(record) == f"Placed(name='a', at={AT!r}, end=None)"
+    assert replace(record, name="b").at == AT
+    with pytest.raises((AttributeError, TypeError)):
+        setattr(record, "at", AT)  # noqa: B010  # mypy refuses the assignment, as it should
