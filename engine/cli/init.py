@@ -14,6 +14,7 @@ from engine.cli.options import format_option, project_argument, project_option
 from engine.dsl.format.parse import parse
 from engine.dsl.format.render import render
 from engine.dsl.format.tree import Collection, Entry, Node, Scalar
+from engine.dsl.source import PROJECT_FILE
 from engine.errors import SoundingError, UsageError
 
 LANGUAGES = ("ru", "uk", "en")  # that the texts of the templates are written in
@@ -33,6 +34,13 @@ _BESIDE = {
     ".gitignore": "gitignore.txt",
     ".pre-commit-config.yaml": "pre-commit.yaml",
     ".github/workflows/feedback.yml": "workflow.yaml",
+}
+
+# What a file that was there may lack.
+_LACKS = {
+    "README.md": ": begin with `sounding validate` and `sounding graph`",
+    ".gitignore": ": add `.sounding/` to it",
+    ".pre-commit-config.yaml": ": `sounding validate` and `sounding fmt` have hooks to add",
 }
 
 
@@ -55,15 +63,17 @@ def _codes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 def command(project: Path, folder: Path | None, languages: tuple[str, ...], format_: str) -> int:
     """Write a project that works: an NPS survey after a delivery, and what follows an answer.
 
-    With it come a README with the next steps, a GitHub workflow and a pre-commit configuration. Files that are there already are
-    never overwritten: where one is, nothing is written at all.
+    With it come a README with the next steps, a GitHub workflow and a pre-commit configuration. Files that are there already, as in a
+    repository, are kept as they are. Where there is a project already, nothing is written.
     """
     folder = folder or project
     files = _files(_name(folder), languages)
-    there = [name for name in files if (folder / name).exists() or (folder / name).is_symlink()]
-    if there:
-        raise UsageError("nothing was written, since these files are there already: " + ", ".join(there))
-    for name, text in files.items():
+    kept = [name for name in files if (folder / name).exists() or (folder / name).is_symlink()]
+    if PROJECT_FILE in kept:
+        raise UsageError(f"nothing was written: there is a project already, with its {folder / PROJECT_FILE}")
+    written = {name: text for name, text in files.items() if name not in kept}
+    # The project's file comes last: until then, whatever keeps a file from being written, the command can be repeated.
+    for name, text in sorted(written.items(), key=lambda file: file[0] == PROJECT_FILE):
         try:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with (folder / name).open("x", encoding="utf-8", newline="\n") as file:
@@ -73,8 +83,11 @@ def command(project: Path, folder: Path | None, languages: tuple[str, ...], form
         if format_ == "text":
             click.echo(name)
     if format_ == "json":
-        click.echo(json.dumps({"project": str(folder.resolve()), "files": list(files)}, ensure_ascii=False))
-    click.echo(f"a new project is in {folder.resolve()}; its README.md has the next steps", err=True)
+        click.echo(json.dumps({"project": str(folder.resolve()), "files": list(written), "kept": kept}, ensure_ascii=False))
+    for name in kept:
+        click.echo(f"kept {name}, which was there already{_LACKS.get(name, '')}", err=True)
+    steps = "" if "README.md" in kept else "; its README.md has the next steps"
+    click.echo(f"a new project is in {folder.resolve()}{steps}", err=True)
     return 0
 
 

@@ -90,14 +90,34 @@ def test_the_current_folder_is_taken_where_none_is_named(sounding: Shell, tmp_pa
     assert (tmp_path / "sounding.yaml").is_file()
 
 
-def test_nothing_is_overwritten_and_then_nothing_written(sounding: Shell, tmp_path: Path) -> None:
+def test_what_a_repository_has_is_kept_and_said(sounding: Shell, tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("mine\n")
     (tmp_path / "README.md").symlink_to("nowhere")
+    code, out, err = sounding("init", tmp_path, "--format", "json")
+    assert code == 0
+    said = json.loads(out)
+    assert said["kept"] == ["README.md", ".gitignore"]
+    assert set(said["files"]) | {".gitignore"} == _files(tmp_path)
+    assert re.findall("^kept (\\S+),", err, re.M) == said["kept"]
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+    assert (tmp_path / "README.md").is_symlink()
+    assert sounding("validate", tmp_path)[0] == 0
+
+
+def test_where_a_project_is_nothing_is_written(sounding: Shell, tmp_path: Path) -> None:
+    (tmp_path / "sounding.yaml").write_text("project: mine\n")
     code, out, err = sounding("init", tmp_path)
     assert (code, out) == (2, "")
-    assert err.rstrip().endswith(": README.md, .gitignore")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", "README.md"]
-    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+    assert "there is a project already" in err
+    assert _files(tmp_path) == {"sounding.yaml"}
+
+
+def test_an_init_that_failed_can_be_repeated(sounding: Shell, tmp_path: Path) -> None:
+    (tmp_path / "cadences").write_text("a file\n")
+    assert sounding("init", tmp_path)[0] == 4
+    (tmp_path / "cadences").unlink()
+    assert sounding("init", tmp_path)[0] == 0
+    assert sounding("validate", tmp_path)[0] == 0
 
 
 @pytest.mark.parametrize("languages", ["de", "en,de", "", "en,"])
