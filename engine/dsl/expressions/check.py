@@ -192,7 +192,9 @@ class Checker(Judge):
     def _chain(self, node: p.Chain, known: Facts) -> _Checked | None:
         nodes = [node.first, *(operand for _, operand in node.links)]
         if len(nodes) > 2 and self._chains == MAX_CHAINS:
-            self.refuse("SND301", f"more than {MAX_CHAINS} chained comparisons in one another", node.offset, 1, "join them with `and`")
+            self.refuse(
+                "SND301", f"more than {MAX_CHAINS} chained comparisons in one another", node.offset, width(node), "join them with `and`"
+            )
             return None
         self._chains += len(nodes) > 2
         operands = [self._check(operand, known) for operand in nodes]

@@ -102,6 +102,11 @@ class _Parser:
     def token(self) -> _Token:
         return self.tokens[self.index]
 
+    def behind(self) -> int:
+        """Where the token ends that was read last."""
+        last = self.tokens[self.index - 1]
+        return last.offset + len(last.text)
+
     def at(self, text: str) -> bool:
         token = self.token
         return token.text == text and token.kind in ("op", "name")
@@ -140,13 +145,13 @@ class _Parser:
         while self.take("or"):
             operands.append(self.both())
         self.depth -= 1
-        return operands[0] if len(operands) == 1 else Logic(start, "or", tuple(operands))
+        return operands[0] if len(operands) == 1 else Logic(start, "or", tuple(operands), self.behind())
 
     def both(self) -> Node:
         start, operands = self.token.offset, [self.negation()]
         while self.take("and"):
             operands.append(self.negation())
-        return operands[0] if len(operands) == 1 else Logic(start, "and", tuple(operands))
+        return operands[0] if len(operands) == 1 else Logic(start, "and", tuple(operands), self.behind())
 
     def negation(self) -> Node:
         offsets = []
@@ -157,7 +162,7 @@ class _Parser:
                 raise _too_deep(self.token.offset)
         node = self.comparison()
         for offset in reversed(offsets):
-            node = Unary(offset, "not", node)
+            node = Unary(offset, "not", node, self.behind())
         return node
 
     def comparison(self) -> Node:
@@ -173,14 +178,15 @@ class _Parser:
                 self.index += 2
                 links.append(("not in", self.infix(0)))
             else:
-                return Chain(start, first, tuple(links)) if links else first
+                return Chain(start, first, tuple(links), self.behind()) if links else first
 
     def infix(self, power: int) -> Node:
         start, left = self.token.offset, self.unary()
         while self.token.kind == "op" and _INFIX.get(self.token.text, 0) > power:
             op = self.token.text
             self.index += 1
-            left = Binary(start, op, left, self.infix(_INFIX[op]))
+            right = self.infix(_INFIX[op])
+            left = Binary(start, op, left, right, self.behind())
         if self.at("**"):
             raise ParseError("`**` is not part of the language", self.token.offset)
         return left
@@ -198,7 +204,7 @@ class _Parser:
                 raise _too_deep(self.token.offset)
         node = self.postfix(self.primary())
         for sign in reversed(signs):
-            node = Unary(sign.offset, sign.text, node)
+            node = Unary(sign.offset, sign.text, node, self.behind())
         return node
 
     def primary(self) -> Node:
@@ -227,7 +233,8 @@ class _Parser:
             self.open.pop()
             return node
         if token.text == "[" and token.kind == "op":
-            return ListOf(token.offset, self.arguments(token, "]"))
+            items = self.arguments(token, "]")
+            return ListOf(token.offset, items, self.behind())
         self.index -= 1
         raise self.unexpected("a value")
 
@@ -241,7 +248,8 @@ class _Parser:
         if self.at("("):
             opener = self.token
             self.index += 1
-            return Invocation(token.offset, token.text, self.arguments(opener, ")"), False, token.offset)
+            arguments = self.arguments(opener, ")")
+            return Invocation(token.offset, token.text, arguments, False, token.offset, self.behind())
         return Name(token.offset, token.text)
 
     def postfix(self, node: Node) -> Node:
@@ -270,12 +278,12 @@ class _Parser:
                     opener = self.token
                     self.index += 1
                     extra = self.arguments(opener, ")")
-                node = Invocation(node.offset, name.text, (node, *extra), True, name.offset)
+                node = Invocation(node.offset, name.text, (node, *extra), True, name.offset, self.behind())
             elif self.take("is"):
                 negated = self.take("not")
                 if not (self.take("none") or self.take("None")):
                     raise self.unexpected("`none` (`is none` and `is not none` are the tests there are)")
-                node = NoneTest(node.offset, node, negated)
+                node = NoneTest(node.offset, node, negated, self.behind())
                 if self.at("is") or self.at("in") or (self.at("not") and self.tokens[self.index + 1].text == "in"):
                     raise ParseError(f"`{self.token.text}` cannot follow a test", self.token.offset, "put brackets around the test")
             else:

@@ -1,4 +1,4 @@
-"""The syntax tree of an expression, with the offset of every node in the text, in code points."""
+"""The syntax tree of an expression, with the offset of every node in the text, in code points, and where it ends."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ class Attribute(Node):
 @dataclass(frozen=True, slots=True)
 class ListOf(Node):
     items: tuple[Node, ...]
+    end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unary(Node):
     op: str  # not, -, +
     operand: Node
+    end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ class Binary(Node):
     op: str  # + - * / // % ~
     left: Node
     right: Node
+    end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Logic(Node):
     op: str  # and, or
     operands: tuple[Node, ...]
+    end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,14 @@ class Chain(Node):
 
     first: Node
     links: tuple[tuple[str, Node], ...]
+    end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NoneTest(Node):
     operand: Node
     negated: bool
+    end: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Invocation(Node):
     arguments: tuple[Node, ...]
     is_filter: bool
     name_offset: int
+    end: int = field(default=0, compare=False)
 
 
 def children(node: Node) -> Iterator[Node]:
@@ -106,4 +113,11 @@ def path_text(node: Node) -> str:
 
 def width(node: Node) -> int:
     """How many characters to underline."""
-    return node.width if isinstance(node, Literal) else len(path_text(node)) or 1
+    match node:
+        case Literal():
+            return node.width
+        case Name():
+            return len(node.name)
+        case Attribute():
+            return node.name_offset + len(node.name) - node.offset
+    return max(getattr(node, "end", 0) - node.offset, 1)

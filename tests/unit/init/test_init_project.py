@@ -114,7 +114,7 @@ def test_where_a_project_is_nothing_is_written(sounding: Shell, tmp_path: Path) 
 
 def test_an_init_that_failed_can_be_repeated(sounding: Shell, tmp_path: Path) -> None:
     (tmp_path / "cadences").write_text("a file\n")
-    assert sounding("init", tmp_path)[0] == 4
+    assert sounding("init", tmp_path)[0] == 1
     (tmp_path / "cadences").unlink()
     assert sounding("init", tmp_path)[0] == 0
     assert sounding("validate", tmp_path)[0] == 0
