@@ -62,7 +62,7 @@ class Bench:
     scopes: list[tuple[str, Names]] = field(default_factory=list)  # templates that it uses, with what can be read there
     # What is said of a name that cannot be read where the next expression stands, though it is known elsewhere.
     absent: Callable[[str], Absent | None] = _nothing_absent
-    used_at: Span | None = None  # where its blueprint is used
+    blueprint: str = ""  # that it is made of, in words for its findings
     address: str = ""  # of the definition being built
     _known: Stretches = field(default_factory=Stretches)  # where the errors stand
     _errors: int = 0
@@ -72,15 +72,15 @@ class Bench:
         """From here on, whatever is not known is not known at all."""
         self.absent = _nothing_absent
 
-    def begin(self, findings: Findings, address: str, used_at: Span | None) -> None:
-        self.findings, self.address, self.used_at = findings, address, used_at
+    def begin(self, findings: Findings, address: str) -> None:
+        self.findings, self.address, self.blueprint = findings, address, ""
         self.scopes, self.others.noted, self.absent = [], {}, _nothing_absent
         self._known, self._errors, self._counted = Stretches(), 0, 0
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """An error, unless it stands around one that is known: then it may only follow from that."""
         if not self.errors or not self._known.any_within(span):
-            message = f"{message} (in a blueprint used at {self.used_at})" if self.used_at is not None else message
+            message = f"{message} ({self.blueprint})" if self.blueprint else message
             self.findings.error(code, message, span, hint=hint, address=self.address)
 
     @property

@@ -9,6 +9,7 @@ from engine.dsl.blueprints import Blueprint
 from engine.dsl.build.asking import build_audience, build_cadence, build_report, build_template
 from engine.dsl.build.automation import build_automation
 from engine.dsl.build.bench import Bench
+from engine.dsl.build.inputs import inputs_exist
 from engine.dsl.build.project import build_project
 from engine.dsl.build.scenario import build_scenario
 from engine.dsl.build.survey import build_survey
@@ -53,10 +54,9 @@ class Built:
 def build(bench: Bench, declared: Declared, document: Mapping, blueprints: MappingT[str, Blueprint | None]) -> Built:
     """Build one document of a project that ``bench`` knows; or the project itself, which it knows from then on."""
     findings = Findings()
-    bench.begin(findings, declared.address, document.first_key if declared.uses is not None else None)
-    if declared.uses is not None:
-        bench.others.uses(declared.uses)
-    written = written_out(declared, document, blueprints, findings)
+    bench.begin(findings, declared.address)
+    usable = declared.uses is None or _usable(bench, document, declared.uses, blueprints)
+    written = written_out(declared, document, blueprints, findings) if usable else None
     before = len(findings.items)
     definition = BUILDERS[declared.kind](bench, written, declared.name) if written is not None and written.entries else None
     if isinstance(written, Remains):
@@ -71,6 +71,16 @@ def build(bench: Bench, declared: Declared, document: Mapping, blueprints: Mappi
         scopes=tuple((template, Sealed(names)) for template, names in bench.scopes),
     )
     return Built(definition=definition, findings=tuple(findings.items), seen=seen, noted=bench.others.noted)
+
+
+def _usable(bench: Bench, document: Mapping, uses: str, blueprints: MappingT[str, Blueprint | None]) -> bool:
+    """Whether all that a blueprint is given exists."""
+    bench.others.uses(uses)
+    blueprint = blueprints.get(uses)
+    bench.blueprint = f"given to the blueprint `{uses}`"
+    usable = blueprint is None or inputs_exist(bench, document, blueprint)
+    bench.blueprint = f"in a blueprint used at {document.first_key}"
+    return usable
 
 
 def _face(definition: Definition | None) -> Face | None:

@@ -211,7 +211,8 @@ USE = "---\nautomation: r\nuse: recovery\nwith: {survey: nps, desk: desk}\n"
         (BLUEPRINT, USE.replace("automation", "cadence").replace("recovery", "⟦recovery⟧"), "SND201"),
         (BLUEPRINT, USE + "⟦if⟧: score > 3\n", "SND101"),
         (BLUEPRINT, USE.replace("{survey: nps, desk: desk}", "⟦[a]⟧"), "SND103"),
-        (BLUEPRINT.replace("survey.$", "⟦survey.$").replace("answered", "answered⟧"), USE.replace("nps", "npss"), "SND201"),
+        (BLUEPRINT, USE.replace("nps", "⟦npss⟧"), "SND201"),
+        (BLUEPRINT, USE.replace("desk: desk", "desk: ⟦dsk⟧"), "SND204"),
         (BLUEPRINT.replace("$desk", "⟦$desk⟧"), USE.replace("desk: desk", "desk: mail"), "SND204"),
         (BLUEPRINT.replace("score", "⟦scor⟧"), USE, "SND302"),
         (BLUEPRINT.replace("ticket", "⟦tikcet⟧"), USE, "SND101"),
@@ -235,6 +236,24 @@ def test_what_is_wrong_in_a_blueprint_names_its_use(tmp_path: Path) -> None:
         messages = [finding.message for finding in check_project(tmp_path).findings.items]
         assert messages
         assert all(message.endswith(f"(in a blueprint used at sounding.yaml:{text.count(chr(10)) - 2}:1)") for message in messages)
+
+
+def test_what_a_blueprint_is_given_has_to_exist(tmp_path: Path) -> None:
+    blueprint = (
+        "---\nblueprint: ask\ninputs: {survey: survey, whom: audience, by: connection, words: template, on: event}\n"
+        "cadence: {survey: $survey, audience: $whom, via: [$by], invite: $words, when: $on}\n---\naudience: all\nof: contact\n"
+        '---\ntemplate: hello\nsubject: Hello\ntext: "{{ link }}"\n'
+    )
+    sound = {"survey": "nps", "whom": "all", "by": "email", "words": "hello", "on": "deal.won"}
+    for name, code in ((None, ""), ("survey", "SND201"), ("whom", "SND201"), ("by", "SND204"), ("words", "SND201"), ("on", "SND202")):
+        given = "".join(f"  {key}: {f'⟦{value}x⟧' if key == name else value}\n" for key, value in sound.items())
+        text, places = marked_places(PROJECT + SURVEY + blueprint + "---\ncadence: c\nuse: ask\nwith:\n" + given)
+        (tmp_path / "sounding.yaml").write_text(text, encoding="utf-8")
+        found = [one for one in check_project(tmp_path).findings.items if one.severity == "error"]
+        assert [(one.code, (one.span.line, one.span.column)) for one in found if one.span is not None] == [
+            (code, place) for place in places
+        ]
+        assert all(one.message.endswith("(given to the blueprint `ask`)") for one in found)
 
 
 def test_what_is_not_written_has_a_place_too(tmp_path: Path) -> None:

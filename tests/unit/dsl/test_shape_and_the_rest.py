@@ -101,7 +101,7 @@ def test_what_stands_on_its_own_is_reported(tmp_path: Path, document: str, expec
 
 
 def test_what_a_blueprint_makes_is_judged_likewise(tmp_path: Path) -> None:
-    use = "automation: help\nuse: rescue\nwith: {desk: dsk}\n"
+    use = "automation: help\nuse: rescue\nwith: {desk: desk}\n"
     codes = [code for code, _ in found_in(tmp_path, PROJECT + BLUEPRINT + use)]
     assert codes == ["SND302", "SND103"]
 
