@@ -110,7 +110,10 @@ class Space:
         if found is None:
             kind = self.variables[name].type
             constants = [c for c in self._constants.get(name, ()) if c is not None]
-            found = self._values[name] = [*_values(kind, constants), *([None] if kind.optional else [])]
+            values = _values(kind, constants)
+            if (least := self.variables[name].least) is not None:
+                values = sorted({max(least, value) for value in values if isinstance(value, int)})
+            found = self._values[name] = [*values, *([None] if kind.optional else [])]
         return found
 
     def mask(self, leaf: Leaf) -> tuple[str, int]:

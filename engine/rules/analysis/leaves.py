@@ -35,6 +35,7 @@ class Variable(NamedTuple):
     type: Type
     paths: frozenset[str] = frozenset()  # of an opaque one: the variables that it is made of
     member: bool = False  # whether a list has an item: this and other items of the list vary independently
+    least: int | None = None  # a length is never less than 0
 
 
 class Condition(NamedTuple):
@@ -98,7 +99,7 @@ class Reader:
                 found = [self._read(operand, holds) for operand in term.operands]
                 # The opposite of "all of them" is "one of them does not".
                 return _all(found) if isinstance(term, t.And) is holds else _any(found)
-        known = _fixed(term) or self._with_itself(term)
+        known = _fixed(term) or self._with_itself(term) or self._apart(term)
         if known is not None:
             return [()] if bool(known[0]) is holds else []
         return [(self._leaf(term, holds),)]
@@ -108,6 +109,14 @@ class Reader:
         match term:
             case t.Compare(left=t.Load(path=left), right=t.Load(path=right)) if self._name(left) == self._name(right):
                 return (term.op in ("==", "<=", ">="),)
+        return None
+
+    def _apart(self, term: t.Term) -> tuple[t.Value] | None:
+        """What two values give that have no option in common. Where both may be missing, they may be equal in that."""
+        match term:
+            case t.Compare(op="==" | "!=", left=t.Load() as left, right=t.Load() as right) if left.type.options and right.type.options:
+                both = all(side.type.optional or side.path in self._absent for side in (left, right))
+                return None if both or not set(left.type.options).isdisjoint(right.type.options) else (term.op == "!=",)
         return None
 
     def _leaf(self, term: t.Term, holds: bool) -> Leaf:
@@ -156,7 +165,8 @@ class Reader:
         member = isinstance(term, t.Within) and isinstance(term.item, t.Constant) and isinstance(term.collection, t.Load)
         kind = BOOLEAN if isinstance(term, (t.Compare, t.Within)) else term.type
         # Equal terms over variables of the same names are one variable, wherever they are read.
-        return self._noted(Variable(f"{sorted(paths)} {_plain(term)}", kind, paths, member))
+        least = 0 if isinstance(term, t.Call) and term.name == "length" else None
+        return self._noted(Variable(f"{sorted(paths)} {_plain(term)}", kind, paths, member, least))
 
     def _noted(self, variable: Variable) -> str:
         """The same path may be guarded in one place and not in another: the wider type counts."""

@@ -171,6 +171,35 @@ def test_categories_follow_from_scores() -> None:
     assert space.shown(name, cube[name]) == [9, 10]
 
 
+@pytest.mark.parametrize(
+    ("text", "always"),
+    [
+        ("level == tier", False),
+        ("level != tier", True),
+        ("level == other_tier", False),  # one of the two is always there
+        ("other_level == other_tier", None),  # both may be missing, and are equal then
+        ("other_level is not none and other_level == other_tier", None),
+        ("level == mixed", None),
+        ("name|length < 0", False),
+        ("name|length >= 0", True),
+        ("name|length == -1", False),
+        ("0 > name|length", False),
+        ("name|length < 1", None),
+        ("name|length > 3 and name|length < 4", False),
+        ("name|length > 0 or name|length == 0", True),
+        ("name|length in [-2, -1]", False),
+        ("name|length - 1 < 0", None),
+    ],
+)
+def test_what_no_values_can_be_is_told_and_nothing_else(text: str, always: bool | None) -> None:
+    tiers, levels = Type("one_of", options=("standard", "vip")), Type("one_of", options=("low", "high"))
+    names = {"tier": tiers, "level": levels, "other_tier": tiers.maybe(), "other_level": levels.maybe(), "name": TEXT}
+    names["mixed"] = Type("one_of", options=("low", "vip"))
+    checked = Checker(names).condition(parse(text))
+    assert checked is not None
+    assert verdict(checked[0]) is always
+
+
 def test_a_question_that_is_hidden_has_no_answer() -> None:
     names = {"score": SCORE, "reason": TEXT.maybe()}
     term, shown = (
