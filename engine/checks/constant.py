@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from engine.checks.check import Check
-from engine.checks.walk import conditions
+from engine.checks.walk import conditions, operand
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model import terms as t
 from engine.model.definitions import Audience, Automation, Cadence, Definition, Project, Survey, address
@@ -28,7 +28,7 @@ def _one(definition: Definition, project: Project) -> Iterator[Diagnostic]:
     name = spelled(definition, frozenset(project.objects))
     for key, expression in conditions(definition):
         for term, always in _constant(expression.term, name):
-            span = expression.place(term.offset)
+            span = operand(expression, term)
             hint = "it never holds, so what depends on it never happens" if not always else "leave it out, or compare with another value"
             yield Diagnostic(
                 code=CHECK.code,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.checks.check import Check
+from engine.checks.walk import operand
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model.definitions import Automation, Project, address
 from engine.model.span import Span
@@ -43,9 +44,9 @@ def _of_condition(place: Reached) -> Iterator[tuple[Span, str]]:
         if verdict(term, own.term, name=place.name) is not None or verdict(own.term, name=place.name) is not None:
             continue  # it is so everywhere, and reported as that
         if not always:
-            yield own.place(term.offset), "this never holds here, given the conditions around it"
+            yield operand(own, term), "this never holds here, given the conditions around it"
         elif term is own.term and place.step.otherwise:
-            yield own.place(term.offset), "this always holds here, given the conditions around it, so its `else` never happens"
+            yield operand(own, term), "this always holds here, given the conditions around it, so its `else` never happens"
 
 
 def _finding(automation: Automation, span: Span, message: str) -> Diagnostic:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.checks.check import Check
+from engine.checks.walk import operand
 from engine.dsl.diagnostics import Diagnostic, Severity
 from engine.model import terms as t
 from engine.model.definitions import Project, Question, Survey, address
@@ -31,7 +32,7 @@ def _questions(survey: Survey, _project: Project) -> Iterator[Diagnostic]:
             required = ", though it is required" if question.required else ""
             unseen = f"; so nobody sees page {page}" if page is not None else ""
             message = f"nobody is asked `{question.id}`{required}: where its condition holds, what it reads was not asked{unseen}"
-            yield _finding(QUESTION, survey, question.show_if.place(question.show_if.term.offset), message)
+            yield _finding(QUESTION, survey, operand(question.show_if, question.show_if.term), message)
 
 
 def _reads(question: Question) -> set[str]:
@@ -53,7 +54,7 @@ def _thanks(survey: Survey, _project: Project) -> Iterator[Diagnostic]:
         own = _read(thanks.condition.term) if thanks.condition is not None else ALWAYS
         judged = closed if thanks.condition is None else number and _can_hold(own, known)
         if judged and not _can_hold(joint(before, own), known):
-            at = thanks.condition.place(thanks.condition.term.offset) if thanks.condition is not None else thanks.text.at
+            at = operand(thanks.condition, thanks.condition.term) if thanks.condition is not None else thanks.text.at
             yield _finding(THANKS, survey, at, "nobody sees this thank-you: where it could be shown, an earlier one is")
         closed |= thanks.condition is None
         before = joint(before, _read(thanks.condition.term, holds=False)) if thanks.condition is not None else Condition(())

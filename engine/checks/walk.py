@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.dsl.expressions.once import parsed
+from engine.dsl.expressions.parse import ParseError
+from engine.dsl.expressions.tree import Attribute, Chain, Invocation, Literal, Logic, Name, Node, NoneTest, Unary, children, width
+from engine.dsl.nodes import Scalar
 from engine.dsl.source import FOLDERS, PROJECT_FILE
+from engine.model import terms as t
 from engine.model.definitions import Audience, Automation, Cadence, Definition, Project, Step, Survey
 from engine.model.span import Span
 from engine.model.terms import Expression
@@ -41,6 +46,39 @@ def conditions(definition: Definition) -> Iterator[tuple[str, Expression]]:
             yield "if", definition.condition
         case Automation():
             yield from (("if", found) for found in _of_automation(definition))
+
+
+def operand(expression: Expression, term: t.Term) -> Span:
+    """Where the whole of a condition, or of one of its operands, stands."""
+    origin = expression.origin
+    try:
+        level = [parsed(origin.text).tree] if isinstance(origin, Scalar) else []
+    except ParseError:  # a number or a boolean of YAML, written as only YAML does
+        level = []
+    while level:
+        for node in level:
+            if node.offset == term.offset and _is_written(term, node):
+                return expression.place(term.offset, width(node))
+        level = [child for node in level for child in children(node)]
+    return expression.place(term.offset)
+
+
+def _is_written(term: t.Term, node: Node) -> bool:
+    """Whether a term may come of a node, as far as their forms tell; two of one form never begin at one place."""
+    match term:
+        case t.And(chain=False):
+            return isinstance(node, Logic) and node.op == "and"
+        case t.Or():
+            return isinstance(node, Logic) and node.op == "or"
+        case t.And() | t.Compare() | t.Within():
+            return isinstance(node, Chain)
+        case t.Not():
+            return isinstance(node, (Unary, NoneTest, Chain))
+        case t.IsNone():
+            return isinstance(node, NoneTest)
+        case t.Load():
+            return isinstance(node, (Name, Attribute))
+    return isinstance(node, (Literal, Invocation))
 
 
 def _of_survey(survey: Survey) -> Iterator[tuple[str, Expression]]:

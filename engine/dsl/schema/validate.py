@@ -171,6 +171,8 @@ def _trap(node: Node, wanted: Any) -> str | None:
         return "quote the text if it was meant as text"
     if isinstance(node, Mapping) and wanted == "array":
         return "begin each item of a list with `- `, or put the list in [ ]"
+    if isinstance(node, Scalar) and wanted == "array" and node.text:
+        return "put it in [ ]: it is a list of one"
     if isinstance(node, Scalar) and node.data is None and "string" in wanted:
         behind = node.file.text[node.end :].partition("\n")[0].lstrip(" ")
         if behind.startswith("#"):

@@ -413,3 +413,31 @@ def test_a_calculation_that_may_give_none_comes_with_why(tmp_path: Path) -> None
     (finding,) = check_project(tmp_path).findings.items
     assert finding.code == "SND305"
     assert finding.hint == "put it in brackets and add `|default(…)`; a division by zero, for one, gives none"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "⟦contact.tier in []⟧",
+        "contact.name == 'x' and ⟦not (contact.mrr is none or contact.mrr is not none)⟧",
+        "⟦contact.mrr is not none and contact.mrr > 5 and contact.mrr < 3⟧",
+        "contact.name == 'x' and (⟦contact.tier is none⟧ or contact.name == 'y')",
+        "⟦0 > contact.name|length⟧ or contact.name == 'x'",
+        "⟦contact.mrr == 1 or contact.mrr != 1⟧",
+        "⟦contact.tier not in ['standard', 'vip']⟧",
+        "contact.name == 'x' or ⟦true⟧",
+    ],
+)
+def test_a_verdict_underlines_the_whole_operand(tmp_path: Path, condition: str) -> None:
+    project = "project: shop\nlanguages: [en]\nobjects: {contact: {name: text, tier: [standard, vip], mrr: optional number}}\n---\n"
+    text = project + f'audience: some\nof: contact\nwhere: "{condition}"\n'
+    (tmp_path / "sounding.yaml").write_text(text.replace("⟦", "").replace("⟧", ""), encoding="utf-8")
+    (found,) = [one for one in check_project(tmp_path).findings.items if one.code == "SND310"]
+    line = text.split("\n")[6]
+    assert found.span is not None
+    assert (found.span.column, found.span.end_column) == (line.index("⟦") + 1, line.index("⟧"))
+
+
+def test_a_list_of_one_gets_its_hint(tmp_path: Path) -> None:
+    (tmp_path / "sounding.yaml").write_text("project: shop\nlanguages: en\n", encoding="utf-8")
+    assert [one.hint for one in check_project(tmp_path).findings.items] == ["put it in [ ]: it is a list of one"]
