@@ -80,7 +80,9 @@ def find_names(root: Path) -> list[str]:
         raise UsageError(f"no {PROJECT_FILE} in {root}: a project is the folder that holds it. Name one with --project")
     found = {str(root / PROJECT_FILE): None}
     for folder in _folders(root):
-        found.update(dict.fromkeys(sorted(_below(str(root / folder), str(root)), key=_parts)))
+        below = sorted(_below(str(root / folder), str(root)), key=_parts)
+        # The current folder is called `.` in the names of what is in it, but not in those of what is in its folders.
+        found.update(dict.fromkeys([path.removeprefix(f".{os.sep}") for path in below] if str(root / folder) == "." else below))
     before = len(str(root / PROJECT_FILE)) - len(PROJECT_FILE)
     return [path[before:].replace(os.sep, "/") for path in found]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.dsl.diagnostics import Diagnostic, Findings
 from engine.dsl.nodes import Mapping, Scalar
-from engine.dsl.source import MAX_BYTES, MAX_DEPTH, find_files, parse, read
+from engine.dsl.source import MAX_BYTES, MAX_DEPTH, find_files, find_names, parse, read
 from engine.errors import UsageError
 
 
@@ -363,6 +363,14 @@ def test_a_project_may_name_its_folders(tmp_path: Path) -> None:
     assert [path.name for path in find_files(tmp_path)] == ["sounding.yaml", "d.yaml", "c.yaml", "b.yaml"]
     project.write_text("project: shop\npaths: ['.']\n", encoding="utf-8")
     assert sorted(path.name for path in find_files(tmp_path)) == ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "sounding.yaml"]
+
+
+def test_the_current_folder_is_named_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "mine/a.yaml", "b.yaml")
+    (tmp_path / "sounding.yaml").write_text("project: shop\npaths: ['.']\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert find_names(Path()) == find_names(tmp_path)
+    assert sorted(find_names(Path())) == ["b.yaml", "mine/a.yaml", "sounding.yaml"]
 
 
 def test_a_folder_without_the_file_is_no_project(tmp_path: Path) -> None:
