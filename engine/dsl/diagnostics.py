@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from engine.model.span import Span
 
+GUARDED = ("SND305", "SND309")  # codes of what a guard may rule out: that a value, or the list that a loop goes through, is missing
+
 
 class Severity(StrEnum):
     ERROR = "error"

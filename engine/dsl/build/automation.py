@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.dsl.build.bench import NOTHING, Bench
 from engine.dsl.build.events import events_of, names_behind
 from engine.dsl.build.steps import Place, build_steps
+from engine.dsl.diagnostics import GUARDED
 from engine.dsl.nearest import did_you_mean
 from engine.dsl.nodes import Mapping, Node
 from engine.model.definitions import Automation
@@ -21,9 +22,12 @@ def build_automation(bench: Bench, document: Mapping, name: str) -> Automation |
         return None
     names = names_behind(bench, events)
     checked = bench.expression(condition_node, names) if condition_node is not None else None
-    if condition_node is not None and checked is None:
-        return None
+    before = len(bench.findings.items)
     steps = build_steps(bench, then, Place(dict(names), checked[1] if checked else NOTHING, events, set()))
+    if condition_node is not None and checked is None:
+        # The steps are judged all the same, but for what the condition may have ruled out.
+        bench.findings.items[before:] = [found for found in bench.findings.items[before:] if found.code not in GUARDED]
+        return None
     if steps is None:
         return None
     return Automation(

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from engine.dsl.diagnostics import Diagnostic
+from engine.dsl.diagnostics import GUARDED, Diagnostic
 from engine.dsl.nearest import nearest
 from engine.dsl.nodes import Mapping, Node, Scalar, Sequence
 from engine.model.span import Stretches
 
 Path = tuple[str | int, ...]
 # What depends on a document as a whole: a guard before it, a question for the metric, an object that is carried, the order of pages.
-_OF_THE_WHOLE = frozenset({"SND203", "SND205", "SND206", "SND208", "SND305"})
+_OF_THE_WHOLE = frozenset({"SND203", "SND205", "SND206", "SND208", *GUARDED})
 _UNKNOWN = frozenset({"SND201", "SND202", "SND204", "SND302", "SND303"})
 _NAMING = ("objects", "connections", "events", "brands", "about", "when")  # what stands behind them is known in the whole document
 

@@ -154,3 +154,15 @@ def test_nothing_is_reported_that_follows_from_an_error_of_shape(tmp_path: Path,
             errors = [finding for finding in check_project(tmp_path).findings.items if finding.severity is Severity.ERROR]
             assert errors == shape.items
     assert refused > 10
+
+
+@pytest.mark.parametrize("condition", ["[contact.mrr is not none]", "scor <= 6", "scor <="])
+def test_a_refused_condition_hides_no_error_in_the_steps_but_what_it_may_guard(tmp_path: Path, condition: str) -> None:
+    text = (
+        f"automation: rescue\nwhen: survey.nps.answered\nif: {condition}\nthen:\n- ticket: {{title: '{{{{ contact.mrr }}}}'}}\n"
+        "- ticket: {title: '{% for tag in deal.tags %}{{ tag }}{% endfor %}'}\n- ticket: {title: '{{ contact.nam }}'}\n"
+    )
+    project = PROJECT.replace("deal: {title: text}", "deal: {title: text, tags: optional list of text}").replace(
+        "metric: nps", "metric: nps\nabout: deal"
+    )
+    assert [written for _, written in found_in(tmp_path, project + text)][1:] == ["nam"]
