@@ -35,6 +35,8 @@ MAX_QUEUED = 10_000  # pieces of urgent work; beyond that callers are told to co
 MAX_GROUP = 500  # pieces of urgent work in one commit
 MAX_PATIENT = 8  # pieces of other work: a turn, and a round of some couriers
 READERS = 2
+LONGEST_READ = 5.0  # seconds: as long as a reader looks at an old view, the log cannot begin anew, and grows
+_STEPS = 10_000  # of SQLite's machine, some tenths of a millisecond, between two looks at the time
 PROVEN = 10.0  # seconds for which the last commit proves that the disk takes writes, or takes none: a small try would pass too soon
 STALLED = 3.0  # seconds after which a commit that has not come back is a refusal, too
 LOOK = 1.0  # seconds between looks whether the file is still there
@@ -248,10 +250,16 @@ class SqliteStore:
             connection = connect(self.path, read_only=True)
             self._local.connection = connection
             self._opened.append(connection)
+        until = time.monotonic() + LONGEST_READ
+        connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         try:
             connection.execute("BEGIN")
             return work(SqliteTransaction(connection))
         except sqlite3.Error as error:
+            if _code(error) == sqlite3.SQLITE_INTERRUPT:
+                raise StoreError(
+                    f"the store {self.path} was read for more than {LONGEST_READ:g} s at a time, and the look was ended"
+                ) from error
             raise StoreError(f"the store {self.path} cannot be read: {error}") from error
         finally:
             if connection.in_transaction:
@@ -283,4 +291,8 @@ def _resolve(jobs: list[_Job]) -> None:
 
 
 def _refused(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
+    return isinstance(error, sqlite3.Error) and _code(error) in _REFUSALS
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
