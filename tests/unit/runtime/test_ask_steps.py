@@ -24,8 +24,13 @@ from engine.runtime.results import Result, write_results
 DAY = dt.timedelta(days=1)
 HELP = "automation: help\nwhen: help.wanted\nthen:\n"
 ASK = (
-    HELP
-    + """  - ask: {survey: csat_visit, after: 1d, expires: 5d, invite: thank_you}
+    """template: once_more
+subject: One more question
+text: "{{ contact.name|default('friend') }}, please answer: {{ link }}"
+---
+"""
+    + HELP
+    + """  - ask: {survey: csat_visit, after: 1d, expires: 5d, invite: once_more}
     as: again
   - wait_for: [again.answered, again.expired]
     at_most: 30d
@@ -67,7 +72,7 @@ async def test_a_step_asks_with_its_own_words_and_time(tmp_path: Path) -> None:
         assert item.version is not None
         assert item.scope is not None
         mail = invitation_email(item.version.definitions, item.step, item.scope, "https://x.test", "key")
-        assert (mail.to, mail.subject) == ("ada@example.test", "Thank you")
+        assert (mail.to, mail.subject, mail.text) == ("ada@example.test", "One more question", "Ada, please answer: https://x.test")
         (invitation,) = await made.invitations()
         assert (invitation.survey, invitation.state, invitation.expires) == ("csat_visit", InvitationState.SENT, NOON + 6 * DAY)
         assert not await heard(made)
