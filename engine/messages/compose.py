@@ -42,6 +42,14 @@ def invitation_email(
     return _email(definitions, template or bundled.invitation(), {**scope, "link": link}, key)
 
 
+def written_to(definitions: Definitions, step: Step, scope: Scope) -> str | None:
+    """The address that an e-mail step writes to: what its `to` says, else the contact's; None where there is none."""
+    to, contact = step.content.get("to"), scope.get("contact")
+    if isinstance(to, Text):
+        return render_template(to.pick(language_of(scope, definitions), definitions.project.languages[0]), scope).strip()
+    return contact.get("email") if isinstance(contact, Mapping) else None
+
+
 def step_request(definitions: Definitions, step: Step, scope: Scope, key: str) -> Request:
     """What a step asks for. Raises NoAddressError."""
     language = language_of(scope, definitions)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import structlog
 
 from engine.deploy.versions import Version, Versions
 from engine.dsl.uses import USES
 from engine.errors import StoreError
-from engine.messages.compose import language_of
+from engine.messages.compose import language_of, written_to
 from engine.model.definitions import Cadence, Step
 from engine.model.delivery import ANSWERED_LATER, MESSAGE, Delivery, DeliveryState
 from engine.model.events import Record
@@ -319,20 +318,27 @@ def _step(
     now: dt.datetime,
 ) -> Claimed | None:
     name, _, at = row.origin.removeprefix("automation.").partition("/")
-    contact: Any = scope.get("contact")
-    if reason is None and row.respondent and isinstance(contact, Mapping) and contact.get("opted_out"):
-        reason = "contact.opted_out"
-    step = version.rules.flow(name).nodes[at].step if reason is None else None
-    if step is not None and row.respondent and step.content.get("to") is None and is_suppressed(tx, step.action, contact, now):
-        reason = SUPPRESSED
-    if step is None or reason is not None:
-        give_up(tx, row, DeliveryState.DROPPED, reason or "")
+    if reason is not None:
+        give_up(tx, row, DeliveryState.DROPPED, reason)
+        return None
+    step = version.rules.flow(name).nodes[at].step
+    unwanted = _unwanted(tx, version, step, scope, now) if row.respondent else None
+    if unwanted is not None:
+        give_up(tx, row, DeliveryState.DROPPED, unwanted)
         return None
     quiet = current.rules.eligibility.quiet_until(scope, now) if row.respondent else None
     if quiet is not None:
         tx.postpone(row, quiet, "quiet")
         return None
     return Claimed(delivery=row, version=version, scope=scope, step=step)
+
+
+def _unwanted(tx: Transaction, version: Version, step: Step, scope: Mapping[str, object], now: dt.datetime) -> str | None:
+    """Why nothing of a step is wanted where it would go; None where that is not known."""
+    contact = scope.get("contact")
+    if isinstance(contact, Mapping) and contact.get("opted_out"):
+        return "contact.opted_out"
+    return SUPPRESSED if is_suppressed(tx, "email", {"email": written_to(version.definitions, step, scope)}, now) else None
 
 
 def recover(tx: Transaction, rows: Iterable[Delivery], repeatable: Collection[str], reason: str, now: dt.datetime) -> tuple[int, int]:

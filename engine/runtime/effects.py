@@ -12,12 +12,12 @@ from typing import Any
 from engine.deploy.versions import Version
 from engine.dsl.uses import OWN_ACTIONS
 from engine.messages.render import template_value
-from engine.model.definitions import Cadence, EventType
+from engine.model.definitions import Cadence, EventType, Step
 from engine.model.delivery import Delivery
 from engine.model.events import Event, Record
 from engine.model.feedback import Invitation, InvitationState
 from engine.model.runs import Delivered, Outcome, Replied, Skipped
-from engine.model.texts import Template
+from engine.model.texts import Template, Text
 from engine.model.types import Type, object_type
 from engine.rules.eligibility import no_address, reaching
 from engine.rules.facts import conform
@@ -136,10 +136,16 @@ def _delivery(case: Case, act: Act) -> NewDelivery:
         answer=None,
         subjects=case.subjects,
         payload=case.own,
-        respondent=act.step.action == "email",
+        respondent=act.step.action == "email" and not _is_for_staff(act.step),
         run=case.run,
     )
     return NewDelivery(delivery=delivery, due=case.now)
+
+
+def _is_for_staff(step: Step) -> bool:
+    """Whether a mail goes to an address that is written in its step: that is nobody's whom events are about."""
+    to = step.content.get("to")
+    return isinstance(to, Text) and all(template.body is None for template in to.by_language.values())
 
 
 def _update(case: Case, act: Act, batch: Batch) -> None:

@@ -30,8 +30,8 @@ MAX_ENTERING = 10_000  # events on their way to the disk; beyond that senders ar
 MAX_UNREAD = 16 << 20  # bytes of requests that were not understood; beyond it the oldest go
 MAX_SAID = 10  # quarantined events of a turn that the log names
 MAX_TYPES_SAID = 100  # undeclared event types that it names; senders choose them
-_IDLE = 60.0  # seconds between looks at the timers when none is due sooner
 GRACE = 4.0  # seconds that messages on their way get at the end: a container is killed ten seconds after it was told to stop
+_IDLE = 60.0  # seconds between looks at the timers when none is due sooner
 _RETRY = 1.0  # seconds to wait where a turn failed
 _log = structlog.get_logger("runtime")
 

@@ -30,7 +30,7 @@ LANGUAGES = frozenset(
         "tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
     ).split()
 )
-# ISO 4217 (2024), without the codes for metals, tests and units of account.
+# ISO 4217 (2025), without the codes for metals, tests and units of account, and with those that were withdrawn lately.
 CURRENCIES = frozenset(
     (
         "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP "

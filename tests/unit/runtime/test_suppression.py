@@ -44,6 +44,12 @@ if: event.topic == "tell"
 then:
   - email: {via: mail, to: cx@shop.test, subject: Look, body: "{{ contact.name|default('-') }}"}
 ---
+automation: by_name
+when: help.wanted
+if: event.topic == "named"
+then:
+  - email: {via: mail, to: "{{ contact.email|default('cx@shop.test') }}", subject: Look, body: Thank you}
+---
 automation: ask_again
 when: help.wanted
 if: event.topic == "ask"
@@ -97,6 +103,22 @@ async def test_what_was_decided_before_is_dropped_at_the_claim(engine: Bench) ->
 async def test_mail_that_a_step_sends_to_somebody_else_still_goes(engine: Bench) -> None:
     await engine.turn(asked("stop"), asked("tell"))
     assert [item.delivery.origin for item in await engine.claim("mail")] == ["automation.tell_us/0"]
+
+
+async def test_an_address_that_a_step_works_out_is_as_suppressed_as_the_contacts_own(engine: Bench) -> None:
+    await engine.turn(asked("stop"), asked("named"), asked("named", 2))
+    assert await mail(engine) == ["c2@example.test"]
+    await engine.turn(asked("named", 1, email=None))
+    assert [item.delivery.origin for item in await engine.claim("mail")] == ["automation.by_name/0"]
+
+
+async def test_mail_to_an_address_of_the_house_is_no_mail_to_a_customer(engine: Bench) -> None:
+    """It may be repeated where nobody knows whether it arrived, goes out in quiet hours, and whatever the contact has said."""
+    await engine.turn(asked("tell", opted_out=True), asked("thanks", 2))
+    assert [(item.delivery.origin, item.delivery.respondent) for item in await engine.claim("mail")] == [
+        ("automation.tell_us/0", False),
+        ("automation.thank/0", True),
+    ]
 
 
 async def test_it_ends_with_its_time_and_another_address_was_never_meant(engine: Bench) -> None:
